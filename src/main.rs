@@ -1,0 +1,7 @@
+//! The `cloudweir` program: a thin user of the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cloudweir::cli::main()
+}

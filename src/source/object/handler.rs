@@ -1,0 +1,368 @@
+//! What is done with a message that names objects: each is read, delivered and written down in the ledger; then, and only then,
+//! the message has had its use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use regex::Regex;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::claims::Claims;
+use super::format::Format;
+use super::ledger::{Ledger, Standing, now_unix_ms};
+use super::parser::{Job, ReadError, Reading};
+use crate::checkpoint::record::{ObjectId, Quarantined};
+use crate::delivery::{Outcome, Outlet, OutputSet};
+use crate::source::sqs::notification::{self, Notification, ObjectRef};
+use crate::source::sqs::{Fault, Handler, Message, Place, Verdict, What};
+use crate::source::{SourceError, Tally};
+
+/// How many objects of one message are in work at once. Messages that name more than one are rare.
+const OBJECTS_AT_ONCE: usize = 8;
+
+/// How often the progress of an object that takes long is written down.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often an object is tried in place before its message is left to the queue: the waits add up to about five minutes.
+const ATTEMPTS: u32 = 12;
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Which objects are read.
+#[derive(Clone)]
+pub struct Selection {
+    /// The service's own view.
+    pub format: Arc<dyn Format>,
+    /// The operator's filter: only keys in which it is found.
+    pub filter: Option<Regex>,
+}
+
+impl Selection {
+    fn wants(&self, key: &str) -> bool {
+        self.format.wants(key)
+            && self
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.is_match(key))
+    }
+}
+
+/// Handles messages that name objects.
+pub struct ObjectHandler {
+    selection: Selection,
+    ledger: Ledger,
+    outlet: Outlet,
+    jobs: async_channel::Sender<Job>,
+    claims: Claims,
+    tally: Arc<Tally>,
+    intake: CancellationToken,
+}
+
+/// What became of one object.
+enum Ended {
+    Delivered,
+    Unreadable(Fault),
+    Release,
+}
+
+/// What became of one attempt at it.
+enum Attempt {
+    Ended(Ended),
+    /// Something went wrong that may not go wrong again.
+    Failed(String),
+    /// These outputs do not take it at present.
+    Refused(OutputSet),
+}
+
+/// The attempts at one object, and the waits between them.
+struct Retry {
+    attempts_left: u32,
+    wait: Duration,
+}
+
+impl Retry {
+    fn new() -> Self {
+        Self {
+            attempts_left: ATTEMPTS,
+            wait: FIRST_WAIT,
+        }
+    }
+
+    fn next_wait(&mut self) -> Option<Duration> {
+        self.attempts_left = self.attempts_left.checked_sub(1)?;
+        let wait = self.wait.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+        Some(wait)
+    }
+}
+
+impl ObjectHandler {
+    /// A handler that has objects read by the parsers behind `jobs`. From the moment `intake` is cancelled it begins no
+    /// further object.
+    #[must_use]
+    pub fn new(
+        selection: Selection,
+        ledger: Ledger,
+        outlet: Outlet,
+        jobs: async_channel::Sender<Job>,
+        tally: Arc<Tally>,
+        intake: CancellationToken,
+    ) -> Self {
+        Self {
+            selection,
+            ledger,
+            outlet,
+            jobs,
+            claims: Claims::default(),
+            tally,
+            intake,
+        }
+    }
+
+    async fn deliver_all(&self, objects: Vec<ObjectRef>, place: Place) -> Verdict {
+        let place = Arc::new(place);
+        let ends: Vec<Ended> = futures::stream::iter(objects)
+            .map(|object| self.deliver(object, Arc::clone(&place)))
+            .buffer_unordered(OBJECTS_AT_ONCE)
+            .collect()
+            .await;
+        let mut faults = Vec::new();
+        let mut released = false;
+        for end in ends {
+            match end {
+                Ended::Delivered => {}
+                Ended::Unreadable(fault) => faults.push(fault),
+                Ended::Release => released = true,
+            }
+        }
+        if released {
+            Verdict::Release
+        } else if faults.is_empty() {
+            Verdict::Delivered
+        } else {
+            Verdict::Unreadable(faults)
+        }
+    }
+
+    async fn deliver(&self, object: ObjectRef, place: Arc<Place>) -> Ended {
+        if !self.selection.wants(&object.key) {
+            self.tally.discarded_file();
+            return Ended::Delivered;
+        }
+        let _claim = self.claims.claim(&object.bucket, &object.key).await;
+        if self.is_known(&object).await {
+            return Ended::Delivered;
+        }
+        let mut place = Some(place);
+        let mut retry = Retry::new();
+        loop {
+            let pause = match self.attempt(&object, &mut place).await {
+                Attempt::Ended(end) => return end,
+                Attempt::Refused(outputs) => {
+                    retry = Retry::new();
+                    async move { self.outlet.any_accepting(outputs).await }.boxed()
+                }
+                Attempt::Failed(problem) => match retry.next_wait() {
+                    None => return self.unreadable(&object, None, problem),
+                    Some(wait) => {
+                        let (bucket, key, seconds) =
+                            (&object.bucket, &object.key, wait.as_secs_f64());
+                        warn!(
+                            "s3://{bucket}/{key} is read again in {seconds:.1} seconds: {problem}"
+                        );
+                        tokio::time::sleep(wait).boxed()
+                    }
+                },
+            };
+            tokio::select! {
+                biased;
+                () = self.intake.cancelled() => return Ended::Release,
+                () = pause => {}
+            }
+        }
+    }
+
+    /// Whether the notification is of something that every output has.
+    async fn is_known(&self, object: &ObjectRef) -> bool {
+        let Some(etag) = &object.etag else {
+            return false;
+        };
+        let id = ObjectId {
+            bucket: object.bucket.clone(),
+            key: object.key.clone(),
+            etag: etag.clone(),
+        };
+        match self.ledger.standing(&id).await {
+            Ok(standing) if standing.is_delivered() => {
+                self.tally.duplicated(standing.delivered_records());
+                true
+            }
+            // What the ledger cannot say now it is asked again when the object is open.
+            Ok(_) | Err(_) => false,
+        }
+    }
+
+    async fn attempt(&self, object: &ObjectRef, place: &mut Option<Arc<Place>>) -> Attempt {
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            object: object.clone(),
+            reply,
+        };
+        tokio::select! {
+            biased;
+            () = self.intake.cancelled() => return Attempt::Ended(Ended::Release),
+            sent = self.jobs.send(job) => if sent.is_err() {
+                return Attempt::Ended(Ended::Release);
+            }
+        }
+        match answer.await {
+            Ok(Ok(reading)) => self.follow(object, reading, place).await,
+            Ok(Err(error)) => self.failed(object, None, &error),
+            Err(_) => self.crashed(),
+        }
+    }
+
+    /// Waits until all that is read of the object is delivered, and writes down how far that is.
+    async fn follow(
+        &self,
+        object: &ObjectRef,
+        reading: Reading,
+        place: &mut Option<Arc<Place>>,
+    ) -> Attempt {
+        let Reading {
+            id,
+            standing,
+            settlement,
+            mut ended,
+        } = reading;
+        if standing.is_delivered() {
+            self.tally.duplicated(standing.delivered_records());
+            return Attempt::Ended(Ended::Delivered);
+        }
+        let mut result = None;
+        let outcome = loop {
+            tokio::select! {
+                outcome = settlement.settled() => break outcome,
+                end = &mut ended, if result.is_none() => {
+                    result = Some(end);
+                    // The rest is waiting for confirmations: the next message can be read meanwhile.
+                    place.take();
+                }
+                () = tokio::time::sleep(PROGRESS_EVERY) => self.record(&standing, &settlement.standing()).await,
+            }
+        };
+        self.record(&standing, &outcome).await;
+        let result = match result {
+            Some(result) => result,
+            None => ended.await,
+        };
+        match result {
+            Ok(Ok(())) if outcome.is_delivered() => Attempt::Ended(Ended::Delivered),
+            Ok(Ok(())) => Attempt::Refused(outcome.missing()),
+            Ok(Err(error)) => self.failed(object, Some(id.etag), &error),
+            Err(_) => self.crashed(),
+        }
+    }
+
+    async fn record(&self, standing: &Standing, outcome: &Outcome) {
+        let advanced = outcome.lanes.iter().any(|lane| {
+            let before = standing
+                .lanes()
+                .iter()
+                .find(|before| before.output == lane.output);
+            before.is_none_or(|before| before != lane)
+        });
+        if advanced {
+            self.ledger.record(standing, outcome).await;
+        }
+    }
+
+    fn failed(&self, object: &ObjectRef, etag: Option<String>, error: &ReadError) -> Attempt {
+        if error.is_transient() {
+            Attempt::Failed(error.to_string())
+        } else {
+            Attempt::Ended(self.unreadable(object, etag, error.to_string()))
+        }
+    }
+
+    fn crashed(&self) -> Attempt {
+        if self.intake.is_cancelled() {
+            // It did not crash: it stopped before it came to this object.
+            return Attempt::Ended(Ended::Release);
+        }
+        Attempt::Failed("its parser failed".to_owned())
+    }
+
+    fn unreadable(&self, object: &ObjectRef, etag: Option<String>, problem: String) -> Ended {
+        self.tally.discarded_file();
+        Ended::Unreadable(Fault {
+            what: What::Object {
+                bucket: object.bucket.clone(),
+                key: object.key.clone(),
+                etag: etag.or_else(|| object.etag.clone()),
+            },
+            problem,
+        })
+    }
+}
+
+impl Handler for ObjectHandler {
+    fn handle<'a>(&'a self, message: &'a Message, place: Place) -> BoxFuture<'a, Verdict> {
+        async move {
+            match notification::parse(message.body.as_bytes()) {
+                Ok(Notification::TestEvent) => Verdict::Delivered,
+                Ok(Notification::Objects(objects)) => self.deliver_all(objects, place).await,
+                Err(error) => {
+                    self.tally.discarded_file();
+                    Verdict::Unreadable(vec![Fault {
+                        what: What::Message,
+                        problem: error.to_string(),
+                    }])
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn quarantine<'a>(
+        &'a self,
+        message: &'a Message,
+        faults: &'a [Fault],
+    ) -> BoxFuture<'a, Result<(), SourceError>> {
+        async move {
+            let entries: Vec<Quarantined> = faults
+                .iter()
+                .map(|fault| quarantined(message, fault))
+                .collect();
+            self.ledger.quarantine(&entries).await
+        }
+        .boxed()
+    }
+}
+
+fn quarantined(message: &Message, fault: &Fault) -> Quarantined {
+    let object = match &fault.what {
+        What::Object { bucket, key, etag } => ObjectId {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            etag: etag.clone().unwrap_or_default(),
+        },
+        // A message without an object is known by its own id.
+        What::Message => ObjectId {
+            bucket: String::new(),
+            key: message.id.clone(),
+            etag: String::new(),
+        },
+    };
+    Quarantined {
+        object,
+        reason: fault.problem.clone(),
+        receive_count: message.receive_count,
+        message_id: message.id.clone(),
+        at_unix_ms: now_unix_ms(),
+    }
+}

@@ -1,0 +1,152 @@
+//! What a source counts for the log: added up by whoever does the work, taken by the puller at the end of a cycle.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Counters that any part of a source may add to.
+#[derive(Debug, Default)]
+pub struct Tally {
+    requests: AtomicU64,
+    request_micros: AtomicU64,
+    messages: AtomicU64,
+    events: AtomicU64,
+    dropped: AtomicU64,
+    duplicated: AtomicU64,
+    generated: AtomicU64,
+    discarded_files: AtomicU64,
+}
+
+/// The counts of one cycle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Answers received from AWS.
+    pub requests: u64,
+    /// How long those answers took, all together.
+    pub request_time: Duration,
+    /// Messages received, for sources fed by a queue.
+    pub messages: u64,
+    /// Events read.
+    pub events: u64,
+    /// Events that the configuration drops.
+    pub dropped: u64,
+    /// Events that had been delivered before.
+    pub duplicated: u64,
+    /// Events sent on.
+    pub generated: u64,
+    /// Objects from which nothing, or not everything, could be taken.
+    pub discarded_files: u64,
+}
+
+impl Tally {
+    /// An answer came after `time`.
+    pub fn request(&self, time: Duration) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.request_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Messages came.
+    pub fn messages(&self, count: usize) {
+        self.messages.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// An object gave nothing, or not everything.
+    pub fn discarded_file(&self) {
+        self.discarded_files.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Events that the configuration drops.
+    pub fn dropped(&self, events: u64) {
+        self.events.fetch_add(events, Ordering::Relaxed);
+        self.dropped.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Events that had been delivered before.
+    pub fn duplicated(&self, events: u64) {
+        self.events.fetch_add(events, Ordering::Relaxed);
+        self.duplicated.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Events sent on.
+    pub fn generated(&self, events: u64) {
+        self.events.fetch_add(events, Ordering::Relaxed);
+        self.generated.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Takes the counts and starts again at zero.
+    pub fn take(&self) -> Counted {
+        let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
+        Counted {
+            requests: take(&self.requests),
+            request_time: Duration::from_micros(take(&self.request_micros)),
+            messages: take(&self.messages),
+            events: take(&self.events),
+            dropped: take(&self.dropped),
+            duplicated: take(&self.duplicated),
+            generated: take(&self.generated),
+            discarded_files: take(&self.discarded_files),
+        }
+    }
+}
+
+impl Counted {
+    /// The statistics line of the runbook.
+    #[must_use]
+    pub fn statistics(&self, pulling_id: &str, elapsed: Duration) -> String {
+        let Self {
+            requests,
+            events,
+            duplicated,
+            generated,
+            ..
+        } = self;
+        let rate = *generated as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+        format!(
+            "Statistics for this pull cycle (@devo_pulling_id={pulling_id}): Number of requests performed: {requests}; \
+             Number of events received: {events}; Number of duplicated events filtered out: {duplicated}; \
+             Number of events generated and sent: {generated} (from {events} unflattened events); \
+             Average of events per second: {rate:.2}."
+        )
+    }
+
+    /// The mean time an answer took, in milliseconds.
+    #[must_use]
+    pub fn mean_request_ms(&self) -> f64 {
+        self.request_time.as_secs_f64() * 1000.0 / self.requests.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_taken_once() {
+        let tally = Tally::default();
+        tally.request(Duration::from_millis(10));
+        tally.generated(3);
+        tally.duplicated(2);
+        let counts = tally.take();
+        assert_eq!(
+            (counts.events, counts.generated, counts.duplicated),
+            (5, 3, 2)
+        );
+        assert_eq!(tally.take(), Counted::default());
+    }
+
+    #[test]
+    fn the_statistics_line_is_the_runbooks() {
+        let counts = Counted {
+            requests: 2,
+            events: 52,
+            generated: 52,
+            ..Counted::default()
+        };
+        assert_eq!(
+            counts.statistics("1655983326.290848", Duration::from_secs(1)),
+            "Statistics for this pull cycle (@devo_pulling_id=1655983326.290848): Number of requests performed: 2; \
+             Number of events received: 52; Number of duplicated events filtered out: 0; \
+             Number of events generated and sent: 52 (from 52 unflattened events); Average of events per second: 52.00."
+        );
+    }
+}
