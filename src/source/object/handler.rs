@@ -125,8 +125,13 @@ impl ObjectHandler {
 
     async fn deliver_all(&self, objects: Vec<ObjectRef>, place: Place) -> Verdict {
         let place = Arc::new(place);
-        let ends: Vec<Ended> = futures::stream::iter(objects)
+        let deliveries: Vec<_> = objects
+            .into_iter()
             .map(|object| self.deliver(object, Arc::clone(&place)))
+            .collect();
+        // The place is free again when the last object has been read, so only the deliveries may hold it.
+        drop(place);
+        let ends: Vec<Ended> = futures::stream::iter(deliveries)
             .buffer_unordered(OBJECTS_AT_ONCE)
             .collect()
             .await;
