@@ -220,7 +220,16 @@ impl Supervision {
                 }
                 self.decider.started(index, Instant::now());
                 self.place.board.running(&slot.path);
-                tracing::info!(supervisor, child = child.name, restarts, "child started");
+                if restarts == 0 {
+                    tracing::debug!(supervisor, child = child.name, "child started");
+                } else {
+                    tracing::info!(
+                        supervisor,
+                        child = child.name,
+                        restarts,
+                        "child started again"
+                    );
+                }
                 return;
             }
             // ractor words every failed start as a panic; what counts is inside.
@@ -327,7 +336,7 @@ impl Supervision {
         if exit.is_abnormal() {
             tracing::warn!(supervisor, child, reason = %exit, "child ended");
         } else {
-            tracing::info!(supervisor, child, reason = %exit, "child ended");
+            tracing::debug!(supervisor, child, reason = %exit, "child ended");
         }
     }
 }
