@@ -34,4 +34,4 @@ pub mod wire;
 
 mod collector;
 
-pub use collector::{Builder, Collector, CustomSource, StartError};
+pub use collector::{Builder, Collector, CustomSource, MakeSource, StartError};

@@ -22,6 +22,9 @@ use crate::supervision::{
     Backoff, ChildSpec, Intensity, NodeState, Strategy, SupervisorSpec, Tree,
 };
 
+/// Makes a source out of what every service is given.
+pub type MakeSource = Arc<dyn Fn(&Surroundings) -> Box<dyn Source> + Send + Sync>;
+
 /// A source of the program's own.
 #[derive(Clone)]
 pub struct CustomSource {
@@ -30,7 +33,7 @@ pub struct CustomSource {
     /// The time from the start of one pull to the start of the next.
     pub period: std::time::Duration,
     /// Makes the source, anew after each restart.
-    pub make: Arc<dyn Fn(&Surroundings) -> Box<dyn Source> + Send + Sync>,
+    pub make: MakeSource,
 }
 
 /// A collector to be.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-pub use builder::{Builder, CustomSource};
+pub use builder::{Builder, CustomSource, MakeSource};
 
 use crate::delivery::Budget;
 use crate::source::registry::RegistryError;

@@ -70,6 +70,8 @@ pub fn peer_state(socket: BorrowedFd<'_>) -> io::Result<PeerState> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};

@@ -58,9 +58,9 @@ pub enum Body<'a> {
 }
 
 impl Body<'_> {
-    /// Its length in bytes, without the pulling id.
+    /// How many bytes it has, without the pulling id.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn byte_count(&self) -> usize {
         match self {
             Self::Object(object) => object.len(),
         }

@@ -298,7 +298,7 @@ impl Sending<'_> {
     }
 
     async fn event(&mut self, tag: &Tag, time: EventTime, body: Body<'_>) {
-        let bytes = body.len() + tag.as_str().len() + RECORD_OVERHEAD_BYTES;
+        let bytes = body.byte_count() + tag.as_str().len() + RECORD_OVERHEAD_BYTES;
         if self.batch.as_ref().is_some_and(|batch| !batch.fits(bytes)) {
             self.flush().await;
         }

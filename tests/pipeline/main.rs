@@ -1,0 +1,20 @@
+//! The pipeline as a whole, through the public API and through the real program: objects in S3, messages in SQS, lines at a
+//! receiver. AWS is the lab unless a test says otherwise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod crashes;
+mod credentials;
+mod delivery;
+mod events;
+mod external_world;
+mod notifications;
+mod outputs;
+mod receivers;
+mod runbook;
+mod shutdown;
+mod stage;
+mod supervision;
+mod unreadable;
+
+#[path = "../external/mod.rs"]
+mod external;
