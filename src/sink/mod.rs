@@ -1,7 +1,7 @@
 //! Outputs: a pool of senders each, which take deliveries from the output's queue and owe a confirmation for every one.
 //!
 //! What an output is (a syslog receiver, a file, the screen, a program's own) stands behind [`Sink`]; the loop that connects,
-//! writes, confirms and sends again is the same for all of them, in [`sender`].
+//! writes, confirms and sends again is the same for all of them, in `sender`.
 
 mod availability;
 mod console;

@@ -294,3 +294,6 @@ impl Progress<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Which services there are, and what each is made of. A new service is a line in [`children`].
+//! Which services there are, and what each is made of. A new service is one more arm in [`child`].
 
 use std::sync::Arc;
 use std::time::Duration;
