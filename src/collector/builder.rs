@@ -113,7 +113,6 @@ impl Builder {
             &self.config.outputs,
             self.sinks,
             globals.sender_stats_period,
-            in_flight_bytes,
             intensity,
         )?;
         let ports: Vec<OutputPort> = pools.iter().map(|pool| pool.port().clone()).collect();

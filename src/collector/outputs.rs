@@ -17,9 +17,9 @@ use crate::sink::{
 use crate::supervision::Intensity;
 use crate::wire::{ClientIdentity, Endpoint, SettlingRule, TlsSettings};
 
-/// What lies this far behind the last acknowledged byte has been read by the peer's program: Linux gives a socket at most
-/// 6 MiB of receive buffer by itself (`tcp_rmem`, tcp(7)).
-const SETTLED_BEHIND_BYTES: u64 = 8 << 20;
+/// What lies this far behind the last acknowledged byte has been read by the peer's program: more than twice what Linux gives a
+/// socket as receive buffer by itself (6 MiB, `tcp_rmem`, tcp(7)). A peer that announces larger windows must acknowledge more.
+const SETTLED_BEHIND_BYTES: u64 = 16 << 20;
 
 /// The waits between attempts, and the stall limit, of outputs that are not on the network.
 const LOCAL_BACKOFF: Backoff = Backoff {
@@ -45,15 +45,11 @@ pub(super) fn pools(
     outputs: &[Output],
     custom: Vec<CustomSink>,
     stats_period: Duration,
-    in_flight_bytes: usize,
     intensity: Intensity,
 ) -> Result<Vec<Pool>, StartError> {
-    let connections: usize = outputs.iter().map(connections).sum();
-    // Unsettled batches hold their share of the budget, so all of them together must leave room in it.
-    let behind = SETTLED_BEHIND_BYTES.min((in_flight_bytes / (2 * connections.max(1))) as u64);
     let mut laid: Vec<Laid> = outputs
         .iter()
-        .map(|output| lay(output, stats_period, behind))
+        .map(|output| lay(output, stats_period))
         .collect();
     laid.extend(
         custom
@@ -83,24 +79,16 @@ pub(super) fn pools(
     Ok(pools)
 }
 
-fn connections(output: &Output) -> usize {
-    match &output.kind {
-        OutputKind::Devo(receiver) => receiver.concurrent_connections,
-        OutputKind::Syslog(syslog) => syslog.receiver.concurrent_connections,
-        OutputKind::Console(_) | OutputKind::File(_) => 1,
-    }
-}
-
-fn lay(output: &Output, stats_period: Duration, behind: u64) -> Laid {
+fn lay(output: &Output, stats_period: Duration) -> Laid {
     let name = output.name.clone();
     match &output.kind {
         OutputKind::Devo(receiver) => {
-            let (endpoint, tls, confirm) = reach(&name, receiver, behind);
+            let (endpoint, tls, confirm) = reach(&name, receiver);
             let sink = Syslog::devo(endpoint, tls, confirm);
             remote(name, Arc::new(sink), receiver)
         }
         OutputKind::Syslog(syslog) => {
-            let (endpoint, tls, confirm) = reach(&name, &syslog.receiver, behind);
+            let (endpoint, tls, confirm) = reach(&name, &syslog.receiver);
             let framing = if syslog.multiline {
                 LineFraming::OctetCounted
             } else {
@@ -149,7 +137,7 @@ fn local(name: String, sink: Arc<dyn Sink>, stats_period: Duration) -> Laid {
     }
 }
 
-fn reach(name: &str, receiver: &Receiver, behind: u64) -> (Endpoint, Option<TlsSettings>, Confirm) {
+fn reach(name: &str, receiver: &Receiver) -> (Endpoint, Option<TlsSettings>, Confirm) {
     let endpoint = Endpoint {
         host: receiver.host.clone(),
         port: receiver.port,
@@ -177,15 +165,15 @@ fn reach(name: &str, receiver: &Receiver, behind: u64) -> (Endpoint, Option<TlsS
             })
         }
     };
-    (endpoint, tls, confirm(receiver.delivery, behind))
+    (endpoint, tls, confirm(receiver.delivery))
 }
 
-fn confirm(rule: DeliveryRule, behind: u64) -> Confirm {
+fn confirm(rule: DeliveryRule) -> Confirm {
     match rule.confirm {
         ConfiguredConfirm::Write => Confirm::Write,
         ConfiguredConfirm::Tcp => Confirm::Tcp(SettlingRule {
             time: rule.settle,
-            bytes: behind,
+            bytes: SETTLED_BEHIND_BYTES,
         }),
     }
 }

@@ -75,6 +75,11 @@ impl Lane {
         drop(refused);
     }
 
+    /// How many deliveries have been confirmed so far.
+    pub(super) fn confirmed_batches(&self) -> u64 {
+        self.counts.confirmed_batches.load(Ordering::Relaxed)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.window().len()
     }

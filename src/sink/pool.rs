@@ -188,11 +188,7 @@ impl Watch {
 
     fn decide(&self, availability: &mut Availability) {
         let waiting = !self.deliveries.is_empty() || self.lanes.iter().any(|lane| !lane.is_empty());
-        let confirmed = self
-            .lanes
-            .iter()
-            .map(|lane| lane.counts.confirmed_batches.load(Ordering::Relaxed))
-            .sum();
+        let confirmed = self.lanes.iter().map(|lane| lane.confirmed_batches()).sum();
         let accepts = availability.look(Instant::now(), waiting, confirmed);
         let changed = self
             .accepting

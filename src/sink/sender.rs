@@ -44,16 +44,22 @@ impl Sender {
         let mut needed = true;
         loop {
             let next = tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 next = self.ready(needed) => next,
             };
             match next {
                 Ready::Shedding => self.shed(&shutdown).await,
                 Ready::Connect => {
+                    let confirmed = self.lane.confirmed_batches();
                     let end = match self.open(&shutdown).await {
                         Ok(opened) => Connection::new(&self, opened).serve(&shutdown).await,
                         Err(end) => end,
                     };
+                    if self.lane.confirmed_batches() > confirmed {
+                        // It worked: what went wrong later is a new failure, not one more of the old.
+                        self.reconnect.reset();
+                    }
                     needed = false;
                     match end {
                         End::Shutdown => return,
@@ -98,6 +104,7 @@ impl Sender {
 
     async fn open(&mut self, shutdown: &CancellationToken) -> Result<Opened, End> {
         let opened = tokio::select! {
+            biased;
             () = shutdown.cancelled() => return Err(End::Shutdown),
             _ = self.accepting.wait_for(|open| !*open) => return Err(End::Shedding),
             opened = self.sink.open() => opened,
@@ -127,6 +134,7 @@ impl Sender {
             delay.as_secs_f64(),
         );
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => {}
             _ = self.accepting.wait_for(|open| !*open) => {}
             () = tokio::time::sleep(delay) => {}

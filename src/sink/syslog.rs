@@ -199,7 +199,8 @@ impl Confirmer for ConfirmAcknowledged {
                 self.target
             )));
         }
-        Ok(self.settling.acknowledged(acknowledged, now))
+        let window = u64::from(state.window_bytes);
+        Ok(self.settling.acknowledged(acknowledged, window, now))
     }
 
     fn ask_again(&self, now: Instant) -> Option<Instant> {

@@ -47,9 +47,14 @@ pub async fn run(
     if set_up {
         let mut open = None;
         tokio::select! {
+            biased;
             () = pull(source.as_mut(), &settings, &mut open) => {}
-            // A restart of the service, not of the collector: the intake stays open, this puller's work ends.
-            () = shutdown.cancelled() => intake.cancel(),
+            // With the intake open this is a restart, after a failure elsewhere: what is in flight is given up, and read again,
+            // rather than waited for while what it waits for may be what failed.
+            () = shutdown.cancelled(), if !intake.is_cancelled() => {
+                intake.cancel();
+                return;
+            }
         }
         source.drain().await;
         if let Some(open) = open {

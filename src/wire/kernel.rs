@@ -12,6 +12,8 @@ pub struct PeerState {
     pub unacknowledged_bytes: u64,
     /// Whether neither a FIN nor a RST has come from the peer (`TCP_ESTABLISHED` in `TCP_INFO`).
     pub established: bool,
+    /// The receive window that the peer has announced last, in bytes (`tcpi_snd_wnd`, Linux 5.4; 0 before).
+    pub window_bytes: u32,
 }
 
 /// Asks the kernel about the TCP socket `socket`.
@@ -34,16 +36,19 @@ pub fn peer_state(socket: BorrowedFd<'_>) -> io::Result<PeerState> {
         return Err(io::Error::last_os_error());
     }
 
-    // Only the first byte of tcp_info, tcpi_state, is wanted; the kernel copies as much as the given length asks for.
-    let mut state: u8 = 0;
-    let mut length: libc::socklen_t = 1;
-    // SAFETY: the descriptor is open; TCP_INFO writes at most `length` bytes to the address, which is a live u8.
+    // As much of struct tcp_info (include/uapi/linux/tcp.h) as is wanted: tcpi_state is its first byte, tcpi_snd_wnd the 32 bits
+    // at byte 228. An older kernel gives less; what it does not give stays zero.
+    const STATE: usize = 0;
+    const WINDOW: std::ops::Range<usize> = 228..232;
+    let mut info = [0_u8; WINDOW.end];
+    let mut length = WINDOW.end as libc::socklen_t;
+    // SAFETY: the descriptor is open; TCP_INFO writes at most `length` bytes to the address, which is a live array of that size.
     let answer = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
             libc::IPPROTO_TCP,
             libc::TCP_INFO,
-            std::ptr::from_mut(&mut state).cast(),
+            std::ptr::from_mut(&mut info).cast(),
             std::ptr::from_mut(&mut length),
         )
     };
@@ -52,9 +57,12 @@ pub fn peer_state(socket: BorrowedFd<'_>) -> io::Result<PeerState> {
     }
     // TCP_ESTABLISHED of include/net/tcp_states.h.
     const TCP_ESTABLISHED: u8 = 1;
+    let mut window = [0; 4];
+    window.copy_from_slice(&info[WINDOW]);
     Ok(PeerState {
         unacknowledged_bytes: u64::try_from(unacknowledged).unwrap_or(0),
-        established: state == TCP_ESTABLISHED,
+        established: info[STATE] == TCP_ESTABLISHED,
+        window_bytes: u32::from_ne_bytes(window),
     })
 }
 
@@ -102,6 +110,17 @@ mod tests {
         while peer_state(near.as_fd()).unwrap().unacknowledged_bytes > 0 {
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn a_fresh_receiver_announces_a_window() {
+        let (near, _far) = pair();
+        (&near).write_all(b"x").unwrap();
+        while peer_state(near.as_fd()).unwrap().unacknowledged_bytes > 0 {
+            std::thread::yield_now();
+        }
+        let window = peer_state(near.as_fd()).unwrap().window_bytes;
+        assert!((4_096..64 << 20).contains(&window), "{window}");
     }
 
     #[test]

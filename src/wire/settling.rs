@@ -14,10 +14,13 @@ use tokio::time::Instant;
 pub struct SettlingRule {
     /// The connection must have stood for this long since the acknowledgement …
     pub time: Duration,
-    /// … or this many bytes written later must have been acknowledged too. Linux gives a socket 6 MiB of receive buffer at
-    /// most by itself (`tcp_rmem`, tcp(7)); what lies further back has been read by the program.
+    /// … or this many bytes written later must have been acknowledged too, and four times the largest window that the
+    /// peer has announced: more than its socket can hold, so that what lies further back has been read by the program.
     pub bytes: u64,
 }
+
+/// A socket's buffer can be larger than the window it announces while there are unread bytes in it; half of it is usual.
+const WINDOWS: u64 = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct Write {
@@ -31,6 +34,7 @@ pub struct Settling {
     rule: SettlingRule,
     writes: VecDeque<Write>,
     acknowledged: u64,
+    largest_window: u64,
 }
 
 impl Settling {
@@ -41,6 +45,7 @@ impl Settling {
             rule,
             writes: VecDeque::new(),
             acknowledged: 0,
+            largest_window: 0,
         }
     }
 
@@ -52,10 +57,11 @@ impl Settling {
         });
     }
 
-    /// The connection stands and the peer has acknowledged everything below byte `acknowledged`: how many of the oldest
-    /// writes are confirmed by that.
-    pub fn acknowledged(&mut self, acknowledged: u64, now: Instant) -> usize {
+    /// The connection stands, the peer has acknowledged everything below byte `acknowledged` and announces `window` bytes: how
+    /// many of the oldest writes are confirmed by that.
+    pub fn acknowledged(&mut self, acknowledged: u64, window: u64, now: Instant) -> usize {
         self.acknowledged = self.acknowledged.max(acknowledged);
+        self.largest_window = self.largest_window.max(window);
         for write in &mut self.writes {
             if write.end > self.acknowledged {
                 break;
@@ -63,9 +69,10 @@ impl Settling {
             write.acknowledged_at.get_or_insert(now);
         }
         let rule = self.rule;
+        let behind = rule.bytes.max(WINDOWS * self.largest_window);
         let settled = |write: &Write| {
             write.acknowledged_at.is_some_and(|at| {
-                now.duration_since(at) >= rule.time || self.acknowledged - write.end >= rule.bytes
+                now.duration_since(at) >= rule.time || self.acknowledged - write.end >= behind
             })
         };
         let confirmed = self
@@ -113,10 +120,10 @@ mod tests {
         let start = Instant::now();
         let mut settling = Settling::new(RULE);
         settling.wrote(100);
-        assert_eq!(settling.acknowledged(100, start), 0);
+        assert_eq!(settling.acknowledged(100, 0, start), 0);
         assert!(settling.all_acknowledged());
         assert_eq!(settling.next_deadline(), Some(start + RULE.time));
-        assert_eq!(settling.acknowledged(100, start + RULE.time), 1);
+        assert_eq!(settling.acknowledged(100, 0, start + RULE.time), 1);
     }
 
     #[test]
@@ -126,9 +133,9 @@ mod tests {
         settling.wrote(100);
         settling.wrote(1100);
         settling.wrote(1200);
-        assert_eq!(settling.acknowledged(1099, now), 0);
-        assert_eq!(settling.acknowledged(1100, now), 1);
-        assert_eq!(settling.acknowledged(1200, now), 0);
+        assert_eq!(settling.acknowledged(1099, 0, now), 0);
+        assert_eq!(settling.acknowledged(1100, 0, now), 1);
+        assert_eq!(settling.acknowledged(1200, 0, now), 0);
     }
 
     #[test]
@@ -136,9 +143,20 @@ mod tests {
         let now = Instant::now();
         let mut settling = Settling::new(RULE);
         settling.wrote(100);
-        assert_eq!(settling.acknowledged(99, now), 0);
-        assert_eq!(settling.acknowledged(99, now + RULE.time * 100), 0);
+        assert_eq!(settling.acknowledged(99, 0, now), 0);
+        assert_eq!(settling.acknowledged(99, 0, now + RULE.time * 100), 0);
         assert!(!settling.all_acknowledged());
         assert_eq!(settling.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_peer_with_a_large_buffer_must_acknowledge_more() {
+        let now = Instant::now();
+        let mut settling = Settling::new(RULE);
+        settling.wrote(100);
+        settling.wrote(9_000);
+        assert_eq!(settling.acknowledged(100, 2_000, now), 0);
+        assert_eq!(settling.acknowledged(100 + 4 * 2_000 - 1, 10, now), 0);
+        assert_eq!(settling.acknowledged(100 + 4 * 2_000, 10, now), 1);
     }
 }

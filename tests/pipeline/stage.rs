@@ -34,6 +34,8 @@ pub(super) struct Setting {
     pub(super) globals: String,
     /// Whole outputs besides the receiver, in YAML, indented by two.
     pub(super) outputs: String,
+    /// `credentials` of the input.
+    pub(super) credentials: String,
     /// `delivery` of the receiver.
     pub(super) delivery: String,
     pub(super) receiver: ReceiverOptions,
@@ -48,6 +50,9 @@ impl Default for Setting {
             service: "auto_event_type: true".to_owned(),
             globals: String::new(),
             outputs: String::new(),
+            credentials:
+                "{ access_key: AKIAIOSFODNN7EXAMPLE, access_secret: wJalrXUtnFEMIK7MDENG }"
+                    .to_owned(),
             delivery: "{ confirm: tcp, settle: 200ms }".to_owned(),
             receiver: ReceiverOptions::default(),
             lab: LabOptions::default(),
@@ -112,6 +117,7 @@ impl Stage {
             service,
             globals,
             outputs,
+            credentials,
             delivery,
             ..
         } = &self.setting;
@@ -135,7 +141,7 @@ inputs:
   aws:
     id: abc123
     endpoint_url: {endpoint}
-    credentials: {{ access_key: AKIAIOSFODNN7EXAMPLE, access_secret: wJalrXUtnFEMIK7MDENG }}
+    credentials: {credentials}
     services:
       audit-events-all:
         types: [audits_s3]
@@ -165,6 +171,11 @@ inputs:
     /// Starts the real program.
     pub(super) fn program(&self) -> Program {
         Program::start(self.dir.path(), &self.yaml(), &[])
+    }
+
+    /// Starts the real program with these variables in its environment.
+    pub(super) fn program_with(&self, environment: &[(&str, &str)]) -> Program {
+        Program::start_with(self.dir.path(), &self.yaml(), &[], environment)
     }
 
     /// Puts an object of these records, to be found by its notification.
@@ -262,6 +273,15 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn start(dir: &Path, yaml: &str, arguments: &[&str]) -> Self {
+        Self::start_with(dir, yaml, arguments, &[])
+    }
+
+    fn start_with(
+        dir: &Path,
+        yaml: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let config = dir.join("collector.yaml");
         std::fs::write(&config, yaml).unwrap();
         let log = dir.join(format!("log-{}", fastrand::u64(..)));
@@ -269,6 +289,7 @@ impl Program {
             .args(["run", "--config"])
             .arg(&config)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())

@@ -169,6 +169,8 @@ impl Demo {
             )
             .env("LAB_DIR", directory)
             .stdin(Stdio::null())
+            // A group of its own: the terminal's CTRL-C is for the demo, which then stops the collector.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", program.display()))?;

@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use regex::Regex;
 use thiserror::Error;
 
@@ -24,8 +23,6 @@ pub struct Service {
     pub tag: Option<String>,
     /// `auto_event_type`: whether the table's last component is the event's type; `false` by default.
     pub auto_event_type: bool,
-    /// `start_time`: nothing older is collected; no limit by default.
-    pub start_time: Option<Timestamp>,
     /// The input's, or the service's own `endpoint_url`.
     pub endpoints: Endpoints,
     /// What it collects.

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::super::availability::services_to_come;
 use super::super::decode::{Field, Mapping};
 use super::super::model::{Endpoints, QueueRef, Service};
@@ -77,7 +79,7 @@ fn service(
     );
     let tag = map.read("tag", tag);
     let auto_event_type = map.read_or("auto_event_type", false, Field::boolean);
-    let start_time = map.read("start_time", Field::time);
+    map.read("start_time", start_time);
     let endpoints = match map.read("endpoint_url", endpoint_url) {
         Some(url) => Endpoints {
             sqs: Some(url.clone()),
@@ -99,10 +101,19 @@ fn service(
         request_period,
         tag,
         auto_event_type,
-        start_time,
         endpoints,
         kind: kind?,
     })
+}
+
+/// Checked all the same, so that a file with a wrong one does not break when the services come that use it.
+fn start_time(field: &Field<'_>) -> Option<Timestamp> {
+    let time = field.time()?;
+    field.warn(
+        "no effect on a service that a queue feeds: whatever the queue names is collected",
+        "",
+    );
+    Some(time)
 }
 
 fn regions(field: &Field<'_>) -> Option<Vec<String>> {

@@ -27,8 +27,11 @@ const OBJECTS_AT_ONCE: usize = 8;
 /// How often the progress of an object that takes long is written down.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
-/// How often an object is tried in place before its message is left to the queue: the waits add up to about five minutes.
-const ATTEMPTS: u32 = 12;
+/// How often an object may take its parser down before it is counted as unreadable.
+const CRASHES: u32 = 5;
+
+/// The wait before an object is tried again in place: doubled each time from the first to the last value, with jitter. What is
+/// not the object's own fault is tried for as long as it takes, and its message stays invisible meanwhile.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -53,6 +56,7 @@ impl Selection {
 
 /// Handles messages that name objects.
 pub struct ObjectHandler {
+    origin: Arc<str>,
     selection: Selection,
     ledger: Ledger,
     outlet: Outlet,
@@ -72,39 +76,35 @@ enum Ended {
 /// What became of one attempt at it.
 enum Attempt {
     Ended(Ended),
-    /// Something went wrong that may not go wrong again.
+    /// Something went wrong that is not the object's fault.
     Failed(String),
+    /// The parser crashed, which may well be the object's fault.
+    Crashed,
     /// These outputs do not take it at present.
     Refused(OutputSet),
 }
 
-/// The attempts at one object, and the waits between them.
-struct Retry {
-    attempts_left: u32,
-    wait: Duration,
-}
+/// The waits between the attempts at one object.
+struct Waits(Duration);
 
-impl Retry {
+impl Waits {
     fn new() -> Self {
-        Self {
-            attempts_left: ATTEMPTS,
-            wait: FIRST_WAIT,
-        }
+        Self(FIRST_WAIT)
     }
 
-    fn next_wait(&mut self) -> Option<Duration> {
-        self.attempts_left = self.attempts_left.checked_sub(1)?;
-        let wait = self.wait.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.wait = (self.wait * 2).min(LONGEST_WAIT);
-        Some(wait)
+    fn next(&mut self) -> Duration {
+        let wait = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.0 = (self.0 * 2).min(LONGEST_WAIT);
+        wait
     }
 }
 
 impl ObjectHandler {
-    /// A handler that has objects read by the parsers behind `jobs`. From the moment `intake` is cancelled it begins no
+    /// A handler, which signs as `origin`, that has objects read by the parsers behind `jobs`. From the moment `intake` is cancelled it begins no
     /// further object.
     #[must_use]
     pub fn new(
+        origin: Arc<str>,
         selection: Selection,
         ledger: Ledger,
         outlet: Outlet,
@@ -113,6 +113,7 @@ impl ObjectHandler {
         intake: CancellationToken,
     ) -> Self {
         Self {
+            origin,
             selection,
             ledger,
             outlet,
@@ -163,30 +164,39 @@ impl ObjectHandler {
             return Ended::Delivered;
         }
         let mut place = Some(place);
-        let mut retry = Retry::new();
+        let mut waits = Waits::new();
+        let mut crashes = 0;
         loop {
-            let pause = match self.attempt(&object, &mut place).await {
+            let problem = match self.attempt(&object, &mut place).await {
                 Attempt::Ended(end) => return end,
                 Attempt::Refused(outputs) => {
-                    retry = Retry::new();
-                    async move { self.outlet.any_accepting(outputs).await }.boxed()
-                }
-                Attempt::Failed(problem) => match retry.next_wait() {
-                    None => return self.unreadable(&object, None, problem),
-                    Some(wait) => {
-                        let (bucket, key, seconds) =
-                            (&object.bucket, &object.key, wait.as_secs_f64());
-                        warn!(
-                            "s3://{bucket}/{key} is read again in {seconds:.1} seconds: {problem}"
-                        );
-                        tokio::time::sleep(wait).boxed()
+                    waits = Waits::new();
+                    tokio::select! {
+                        biased;
+                        () = self.intake.cancelled() => return Ended::Release,
+                        () = self.outlet.any_accepting(outputs) => continue,
                     }
-                },
+                }
+                Attempt::Crashed => {
+                    crashes += 1;
+                    let problem = format!("its parser failed {crashes} time(s)");
+                    if crashes == CRASHES {
+                        return self.unreadable(&object, None, problem);
+                    }
+                    problem
+                }
+                Attempt::Failed(problem) => problem,
             };
+            let wait = waits.next();
+            let (bucket, key, seconds) = (&object.bucket, &object.key, wait.as_secs_f64());
+            warn!(
+                origin = %self.origin,
+                "s3://{bucket}/{key} is read again in {seconds:.1} seconds: {problem}"
+            );
             tokio::select! {
                 biased;
                 () = self.intake.cancelled() => return Ended::Release,
-                () = pause => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }
@@ -299,7 +309,7 @@ impl ObjectHandler {
             // It did not crash: it stopped before it came to this object.
             return Attempt::Ended(Ended::Release);
         }
-        Attempt::Failed("its parser failed".to_owned())
+        Attempt::Crashed
     }
 
     fn unreadable(&self, object: &ObjectRef, etag: Option<String>, problem: String) -> Ended {

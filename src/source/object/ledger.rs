@@ -7,10 +7,14 @@ use tracing::warn;
 
 use crate::checkpoint::record::{ObjectId, ObjectProgress, OutputProgress, Quarantined};
 use crate::checkpoint::{Batch, CheckpointStore, Kind, Prefix, Scope, StoreError, envelope};
-use crate::delivery::{Lane, Outcome, Outlet};
+use crate::delivery::{Lane, Outcome, Outlet, OutputPort};
+use crate::source::SourceError;
 
 /// How many rows are looked at in one go while old ones are forgotten, so that commits never wait long.
 const FORGET_CHUNK: usize = 500;
+
+/// SQS keeps a message for 14 days at most (SQS API reference, MessageRetentionPeriod), in milliseconds.
+const LONGEST_RETENTION_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 
 /// The wait before a commit that failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -68,23 +72,24 @@ impl Ledger {
     /// The store could not be asked.
     pub async fn standing(&self, object: &ObjectId) -> Result<Standing, StoreError> {
         let progress = self.load(object).await?;
-        let lanes = self
-            .outlet
-            .ports()
-            .iter()
-            .map(|port| {
-                let known = progress
-                    .outputs
-                    .iter()
-                    .find(|known| *known.output == *port.name);
-                Lane {
-                    output: port.id,
-                    position: known.map_or(0, |known| known.delivered),
-                    complete: known.is_some_and(|known| known.complete),
-                }
-            })
-            .collect();
+        let lanes = self.lanes(&progress);
         Ok(Standing { progress, lanes })
+    }
+
+    /// Each configured output's part in `progress`.
+    fn lanes(&self, progress: &ObjectProgress) -> Vec<Lane> {
+        let lane = |port: &OutputPort| {
+            let known = progress
+                .outputs
+                .iter()
+                .find(|known| *known.output == *port.name);
+            Lane {
+                output: port.id,
+                position: known.map_or(0, |known| known.delivered),
+                complete: known.is_some_and(|known| known.complete),
+            }
+        };
+        self.outlet.ports().iter().map(lane).collect()
     }
 
     async fn load(&self, object: &ObjectId) -> Result<ObjectProgress, StoreError> {
@@ -159,10 +164,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The store could not take them.
-    pub async fn quarantine(
-        &self,
-        entries: &[Quarantined],
-    ) -> Result<(), super::super::SourceError> {
+    pub async fn quarantine(&self, entries: &[Quarantined]) -> Result<(), SourceError> {
         let mut batch = Batch::new();
         for entry in entries {
             let entry = entry.clone().with_bounded_reason();
@@ -172,13 +174,23 @@ impl Ledger {
         Ok(())
     }
 
-    /// Forgets objects that were last touched longer than `window` ago; returns how many.
+    /// Forgets objects that every output has and that were last touched longer than `window` ago; returns how many. What an
+    /// output still lacks is remembered for as long as SQS can keep its message.
     ///
     /// # Errors
     /// The store could not be asked.
     pub async fn forget(&self, window: Duration) -> Result<usize, StoreError> {
         let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        let oldest = now_unix_ms().saturating_sub(window_ms);
+        let now = now_unix_ms();
+        let is_old = |progress: &ObjectProgress| {
+            let complete = self.lanes(progress).iter().all(|lane| lane.complete);
+            let kept_ms = if complete {
+                window_ms
+            } else {
+                window_ms.max(LONGEST_RETENTION_MS)
+            };
+            progress.updated_unix_ms < now.saturating_sub(kept_ms)
+        };
         let mut after = None;
         let mut forgotten = 0;
         loop {
@@ -191,7 +203,7 @@ impl Ledger {
             let mut batch = Batch::new();
             for (key, value) in rows {
                 let progress = envelope::decode::<ObjectProgress>(&value);
-                if progress.is_ok_and(|progress| progress.updated_unix_ms < oldest) {
+                if progress.is_ok_and(|progress| is_old(&progress)) {
                     batch.delete(key);
                 }
             }

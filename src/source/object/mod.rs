@@ -18,6 +18,6 @@ mod source;
 pub use fetch::Fetcher;
 pub use format::{Body, Extracted, Extractor, Format};
 pub use handler::{ObjectHandler, Selection};
-pub use ledger::Ledger;
-pub use parser::{Job, ParserSettings, parse_jobs};
+pub use ledger::{Ledger, Standing};
+pub use parser::{Job, ParserSettings, ReadError, Reading, parse_jobs};
 pub use source::{ObjectSource, QueuedObjects};

@@ -128,6 +128,7 @@ impl Source for ObjectSource {
             let settings = &self.settings;
             let (queue, consumer_settings) = find_queue(settings).await?;
             let handler = ObjectHandler::new(
+                Arc::clone(&settings.origin),
                 settings.selection.clone(),
                 settings.ledger.clone(),
                 settings.outlet.clone(),
