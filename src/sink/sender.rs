@@ -95,6 +95,8 @@ impl Sender {
         self.lane.refuse_all();
         loop {
             tokio::select! {
+                // In this order: what comes when the output accepts again is to be taken, not refused.
+                biased;
                 () = shutdown.cancelled() => return,
                 _ = self.accepting.wait_for(|open| *open) => return,
                 Ok(delivery) = self.queue.recv() => drop(delivery),
