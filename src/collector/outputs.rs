@@ -15,11 +15,7 @@ use crate::sink::{
     Confirm, Console, File, Form, LineFraming, Pool, PoolSettings, Reconnect, Sink, Stream, Syslog,
 };
 use crate::supervision::Intensity;
-use crate::wire::{ClientIdentity, Endpoint, SettlingRule, TlsSettings};
-
-/// What lies this far behind the last acknowledged byte has been read by the peer's program: more than twice what Linux gives a
-/// socket as receive buffer by itself (6 MiB, `tcp_rmem`, tcp(7)). A peer that announces larger windows must acknowledge more.
-const SETTLED_BEHIND_BYTES: u64 = 16 << 20;
+use crate::wire::{ClientIdentity, Endpoint, TlsSettings};
 
 /// The waits between attempts, and the stall limit, of outputs that are not on the network.
 const LOCAL_BACKOFF: Backoff = Backoff {
@@ -171,10 +167,9 @@ fn reach(name: &str, receiver: &Receiver) -> (Endpoint, Option<TlsSettings>, Con
 fn confirm(rule: DeliveryRule) -> Confirm {
     match rule.confirm {
         ConfiguredConfirm::Write => Confirm::Write,
-        ConfiguredConfirm::Tcp => Confirm::Tcp(SettlingRule {
-            time: rule.settle,
-            bytes: SETTLED_BEHIND_BYTES,
-        }),
+        ConfiguredConfirm::Tcp => Confirm::Tcp {
+            settle: rule.settle,
+        },
     }
 }
 

@@ -10,8 +10,7 @@ use tokio::time::Instant;
 use super::{ConfirmWritten, Confirmer, Opened, Sink, SinkError, Writer};
 use crate::delivery::Batch;
 use crate::wire::{
-    Endpoint, Probe, Settling, SettlingRule, TlsSettings, Transport, WireWriter, client_config,
-    connect,
+    Endpoint, Probe, Settling, TlsSettings, Transport, WireWriter, client_config, connect,
 };
 
 /// Devo's balancer closes a connection that has been idle for 30 s; with 5 s to spare the next write opens a new one.
@@ -25,8 +24,11 @@ const ASK_EVERY: Duration = Duration::from_millis(10);
 pub enum Confirm {
     /// The kernel has taken its bytes.
     Write,
-    /// The peer's TCP has acknowledged its bytes, and the rule for settling is met.
-    Tcp(SettlingRule),
+    /// The peer's TCP has acknowledged its bytes, and the connection has stood for a while after that.
+    Tcp {
+        /// The while; a shorter one is enough as long as the peer's window shows that it keeps up.
+        settle: Duration,
+    },
 }
 
 /// How the receiver tells one record from the next.
@@ -113,9 +115,9 @@ impl Sink for Syslog {
             let target = self.endpoint.to_string();
             let confirmer: Box<dyn Confirmer> = match self.confirm {
                 Confirm::Write => Box::new(ConfirmWritten::default()),
-                Confirm::Tcp(rule) => Box::new(ConfirmAcknowledged {
+                Confirm::Tcp { settle } => Box::new(ConfirmAcknowledged {
                     probe: writer.probe().map_err(io_error(&target))?,
-                    settling: Settling::new(rule),
+                    settling: Settling::new(settle),
                     target: target.clone(),
                 }),
             };
@@ -204,11 +206,12 @@ impl Confirmer for ConfirmAcknowledged {
     }
 
     fn ask_again(&self, now: Instant) -> Option<Instant> {
-        let poll = (!self.settling.all_acknowledged()).then(|| now + ASK_EVERY);
-        match (poll, self.settling.next_deadline()) {
-            (Some(poll), Some(deadline)) => Some(poll.min(deadline)),
-            (poll, deadline) => poll.or(deadline),
+        let soon = now + ASK_EVERY;
+        if !self.settling.all_acknowledged() {
+            return Some(soon);
         }
+        // Past the earliest moment it is the window that is waited for, which says nothing by itself.
+        self.settling.earliest().map(|earliest| earliest.max(soon))
     }
 
     fn progress(&self) -> u64 {

@@ -11,5 +11,5 @@ mod tls;
 pub use connect::{ConnectError, Endpoint, Probe, Transport, WireReader, WireWriter, connect};
 pub use counted::Counted;
 pub use kernel::{PeerState, peer_state};
-pub use settling::{Settling, SettlingRule};
+pub use settling::Settling;
 pub use tls::{ClientIdentity, TlsError, TlsSettings, client_config};

@@ -1,26 +1,20 @@
-//! When a write counts as confirmed by TCP: a pure decision over byte counts and time.
+//! When a write counts as confirmed by TCP: a pure decision over byte counts, the peer's window and time.
 //!
 //! The peer's kernel acknowledges bytes before the peer's program has read them; if the program dies then, they are lost although
-//! they were acknowledged. So an acknowledged write is still kept until the connection has stood for a while longer, or until so
-//! many more bytes were acknowledged that the earlier ones cannot be in the peer's socket buffer any more.
+//! they were acknowledged. So an acknowledged write is kept until the connection has stood for a while longer. Unread bytes make
+//! the window smaller that the peer announces: while it is open, the program keeps up, and a short while is enough.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long, and how much, must follow before an acknowledged write is confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SettlingRule {
-    /// The connection must have stood for this long since the acknowledgement …
-    pub time: Duration,
-    /// … or this many bytes written later must have been acknowledged too, and four times the largest window that the
-    /// peer has announced: more than its socket can hold, so that what lies further back has been read by the program.
-    pub bytes: u64,
-}
+/// How long an acknowledged write is kept while the peer's window is open. What is unread then is less than a tenth of its
+/// buffer, which any program that reads at all has read long before.
+const WHILE_OPEN: Duration = Duration::from_millis(200);
 
-/// A socket's buffer can be larger than the window it announces while there are unread bytes in it; half of it is usual.
-const WINDOWS: u64 = 4;
+/// The window counts as open from this share of the largest one that the peer has announced on this connection.
+const OPEN_SHARE: (u64, u64) = (9, 10);
 
 #[derive(Clone, Copy, Debug)]
 struct Write {
@@ -31,18 +25,18 @@ struct Write {
 /// The writes of one connection that are not confirmed yet, oldest first.
 #[derive(Debug)]
 pub struct Settling {
-    rule: SettlingRule,
+    time: Duration,
     writes: VecDeque<Write>,
     acknowledged: u64,
     largest_window: u64,
 }
 
 impl Settling {
-    /// No writes yet.
+    /// No writes yet; whatever the window says, an acknowledged one is confirmed when the connection has stood for `time`.
     #[must_use]
-    pub fn new(rule: SettlingRule) -> Self {
+    pub fn new(time: Duration) -> Self {
         Self {
-            rule,
+            time,
             writes: VecDeque::new(),
             acknowledged: 0,
             largest_window: 0,
@@ -57,8 +51,8 @@ impl Settling {
         });
     }
 
-    /// The connection stands, the peer has acknowledged everything below byte `acknowledged` and announces `window` bytes: how
-    /// many of the oldest writes are confirmed by that.
+    /// The connection stands, the peer has acknowledged everything below byte `acknowledged` and announces a window of `window`
+    /// bytes (0 where that is not known): how many of the oldest writes are confirmed by that.
     pub fn acknowledged(&mut self, acknowledged: u64, window: u64, now: Instant) -> usize {
         self.acknowledged = self.acknowledged.max(acknowledged);
         self.largest_window = self.largest_window.max(window);
@@ -68,27 +62,30 @@ impl Settling {
             }
             write.acknowledged_at.get_or_insert(now);
         }
-        let rule = self.rule;
-        let behind = rule.bytes.max(WINDOWS * self.largest_window);
-        let settled = |write: &Write| {
-            write.acknowledged_at.is_some_and(|at| {
-                now.duration_since(at) >= rule.time || self.acknowledged - write.end >= behind
-            })
+        let (share, whole) = OPEN_SHARE;
+        let is_open = window > 0 && window * whole >= self.largest_window * share;
+        let time = if is_open {
+            self.time.min(WHILE_OPEN)
+        } else {
+            self.time
         };
-        let confirmed = self
-            .writes
-            .iter()
-            .take_while(|write| settled(write))
-            .count();
+        let settled = |write: &&Write| {
+            write
+                .acknowledged_at
+                .is_some_and(|at| now.duration_since(at) >= time)
+        };
+        let confirmed = self.writes.iter().take_while(settled).count();
         self.writes.drain(..confirmed);
         confirmed
     }
 
-    /// When the oldest acknowledged write will have settled by time; `None` if none is acknowledged.
+    /// When the oldest acknowledged write can be confirmed at the earliest; `None` if none is acknowledged.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub fn earliest(&self) -> Option<Instant> {
         let oldest = self.writes.front()?;
-        oldest.acknowledged_at.map(|at| at + self.rule.time)
+        oldest
+            .acknowledged_at
+            .map(|at| at + self.time.min(WHILE_OPEN))
     }
 
     /// Whether every write has been acknowledged, settled or not.
@@ -110,53 +107,58 @@ impl Settling {
 mod tests {
     use super::*;
 
-    const RULE: SettlingRule = SettlingRule {
-        time: Duration::from_secs(2),
-        bytes: 1000,
-    };
+    const TIME: Duration = Duration::from_secs(2);
+    const WINDOW: u64 = 1_000_000;
 
     #[test]
-    fn an_acknowledged_write_is_confirmed_after_the_time() {
+    fn with_an_open_window_a_short_while_is_enough() {
         let start = Instant::now();
-        let mut settling = Settling::new(RULE);
+        let mut settling = Settling::new(TIME);
         settling.wrote(100);
-        assert_eq!(settling.acknowledged(100, 0, start), 0);
+        assert_eq!(settling.acknowledged(100, WINDOW, start), 0);
         assert!(settling.all_acknowledged());
-        assert_eq!(settling.next_deadline(), Some(start + RULE.time));
-        assert_eq!(settling.acknowledged(100, 0, start + RULE.time), 1);
+        assert_eq!(settling.earliest(), Some(start + WHILE_OPEN));
+        assert_eq!(settling.acknowledged(100, WINDOW, start + WHILE_OPEN), 1);
     }
 
     #[test]
-    fn enough_later_bytes_confirm_at_once() {
-        let now = Instant::now();
-        let mut settling = Settling::new(RULE);
+    fn while_unread_bytes_narrow_the_window_the_whole_time_must_pass() {
+        let start = Instant::now();
+        let mut settling = Settling::new(TIME);
         settling.wrote(100);
-        settling.wrote(1100);
-        settling.wrote(1200);
-        assert_eq!(settling.acknowledged(1099, 0, now), 0);
-        assert_eq!(settling.acknowledged(1100, 0, now), 1);
-        assert_eq!(settling.acknowledged(1200, 0, now), 0);
+        settling.acknowledged(0, WINDOW, start);
+        let narrow = WINDOW * 8 / 10;
+        assert_eq!(settling.acknowledged(100, narrow, start), 0);
+        assert_eq!(settling.acknowledged(100, narrow, start + TIME / 2), 0);
+        assert_eq!(settling.acknowledged(100, narrow, start + TIME), 1);
+    }
+
+    #[test]
+    fn where_the_window_is_not_known_the_whole_time_must_pass() {
+        let start = Instant::now();
+        let mut settling = Settling::new(TIME);
+        settling.wrote(100);
+        assert_eq!(settling.acknowledged(100, 0, start), 0);
+        assert_eq!(settling.acknowledged(100, 0, start + TIME / 2), 0);
+        assert_eq!(settling.acknowledged(100, 0, start + TIME), 1);
     }
 
     #[test]
     fn a_write_that_is_acknowledged_in_part_is_not_confirmed_however_long_it_takes() {
         let now = Instant::now();
-        let mut settling = Settling::new(RULE);
+        let mut settling = Settling::new(TIME);
         settling.wrote(100);
-        assert_eq!(settling.acknowledged(99, 0, now), 0);
-        assert_eq!(settling.acknowledged(99, 0, now + RULE.time * 100), 0);
+        assert_eq!(settling.acknowledged(99, WINDOW, now), 0);
+        assert_eq!(settling.acknowledged(99, WINDOW, now + TIME * 100), 0);
         assert!(!settling.all_acknowledged());
-        assert_eq!(settling.next_deadline(), None);
+        assert_eq!(settling.earliest(), None);
     }
 
     #[test]
-    fn a_peer_with_a_large_buffer_must_acknowledge_more() {
+    fn a_time_shorter_than_the_short_while_holds_always() {
         let now = Instant::now();
-        let mut settling = Settling::new(RULE);
+        let mut settling = Settling::new(Duration::ZERO);
         settling.wrote(100);
-        settling.wrote(9_000);
-        assert_eq!(settling.acknowledged(100, 2_000, now), 0);
-        assert_eq!(settling.acknowledged(100 + 4 * 2_000 - 1, 10, now), 0);
-        assert_eq!(settling.acknowledged(100 + 4 * 2_000, 10, now), 1);
+        assert_eq!(settling.acknowledged(100, 0, now), 1);
     }
 }
