@@ -21,13 +21,16 @@ pub trait Extractor: Send + Sync {
     /// Where the next bytes of the object are to be written.
     fn window(&mut self) -> &mut BytesWindow;
 
+    /// No more bytes will come: what [`next`](Self::next) held back for want of them it gives from now on.
+    fn end(&mut self) {}
+
     /// The next record, or `None` if it takes more bytes to tell.
     ///
     /// # Errors
     /// The object cannot be read any further; why, in words for the operator.
     fn next(&mut self) -> Result<Option<Extracted<'_>>, String>;
 
-    /// The object is at its end.
+    /// The object is at its end, and all its records have been taken.
     ///
     /// # Errors
     /// It should not be; why, in words for the operator.
@@ -55,6 +58,8 @@ pub enum Extracted<'a> {
 pub enum Body<'a> {
     /// A JSON object, which gets the pulling id as its first member.
     Object(&'a str),
+    /// Text of any other form, which goes as it is.
+    Line(&'a str),
 }
 
 impl Body<'_> {
@@ -62,7 +67,7 @@ impl Body<'_> {
     #[must_use]
     pub fn byte_count(&self) -> usize {
         match self {
-            Self::Object(object) => object.len(),
+            Self::Object(text) | Self::Line(text) => text.len(),
         }
     }
 }

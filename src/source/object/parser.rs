@@ -253,6 +253,10 @@ async fn cut(
     decoder
         .finish()
         .map_err(|error| ReadError::Content(error.to_string()))?;
+    extractor.end();
+    while let Some(record) = extractor.next().map_err(ReadError::Content)? {
+        sending.take(record).await;
+    }
     extractor.finish().map_err(ReadError::Content)
 }
 
@@ -315,6 +319,7 @@ impl Sending<'_> {
                 // The extractor gives objects only; anything else would still go out, as it is.
                 Err(_) => framer.append(buffer, time, tag, &[object]),
             },
+            Body::Line(line) => framer.append(buffer, time, tag, &[line]),
         });
     }
 
