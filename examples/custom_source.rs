@@ -255,7 +255,7 @@ impl Source for FileLines {
         .boxed()
     }
 
-    fn drain(&mut self) -> BoxFuture<'_, ()> {
+    fn drain(&mut self, _deadline: tokio::time::Instant) -> BoxFuture<'_, ()> {
         async move {
             // What cannot be written down now is read, and sent, once more at the next start.
             let _ = self.settle().await;

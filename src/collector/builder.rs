@@ -113,6 +113,7 @@ impl Builder {
             &self.config.outputs,
             self.sinks,
             globals.sender_stats_period,
+            &budget,
             intensity,
         )?;
         let ports: Vec<OutputPort> = pools.iter().map(|pool| pool.port().clone()).collect();
@@ -229,6 +230,7 @@ fn custom_source(source: &CustomSource, surroundings: &Surroundings) -> ChildSpe
         period: source.period,
         environment_in_event: None,
         intake: surroundings.intake.clone(),
+        drain: surroundings.drain,
     };
     let (make, surroundings) = (Arc::clone(&source.make), surroundings.clone());
     let drain = surroundings.drain;

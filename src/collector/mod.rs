@@ -28,7 +28,7 @@ use crate::supervision::{Exit, StopReport, Tree, TreeState};
 const CHECKPOINTS: &str = "checkpoints";
 
 /// What is left of the shutdown timeout for the outputs and the checkpoint store when the sources have drained.
-const AFTER_DRAIN: Duration = Duration::from_secs(4);
+const AFTER_DRAIN: Duration = Duration::from_secs(2);
 
 /// Why a collector cannot be started.
 #[derive(Debug, Error)]

@@ -10,7 +10,7 @@ use crate::config::model::{
     Backoff, Confirm as ConfiguredConfirm, ConsoleStream, DeliveryRule, LineFormat, Output,
     OutputKind, Receiver, Transport,
 };
-use crate::delivery::OutputId;
+use crate::delivery::{Budget, OutputId};
 use crate::sink::{
     Confirm, Console, File, Form, LineFraming, Pool, PoolSettings, Reconnect, Sink, Stream, Syslog,
 };
@@ -32,6 +32,8 @@ struct Laid {
     sink: Arc<dyn Sink>,
     senders: usize,
     stall_limit: Duration,
+    /// How long a confirmation usually takes.
+    confirmation: Duration,
     stats_period: Duration,
     backoff: Backoff,
 }
@@ -41,6 +43,7 @@ pub(super) fn pools(
     outputs: &[Output],
     custom: Vec<CustomSink>,
     stats_period: Duration,
+    budget: &Budget,
     intensity: Intensity,
 ) -> Result<Vec<Pool>, StartError> {
     let mut laid: Vec<Laid> = outputs
@@ -67,6 +70,8 @@ pub(super) fn pools(
             stats_period: output.stats_period,
             reconnect: Reconnect::new(output.backoff.initial, output.backoff.max),
             sheds: several,
+            confirmation: output.confirmation,
+            budget: budget.clone(),
             intensity,
         };
         first_sender += output.senders;
@@ -116,6 +121,7 @@ fn remote(name: String, sink: Arc<dyn Sink>, receiver: &Receiver) -> Laid {
         sink,
         senders: receiver.concurrent_connections,
         stall_limit: receiver.delivery.stall_timeout,
+        confirmation: receiver.delivery.settle,
         stats_period: receiver.stats_period,
         backoff: receiver.backoff,
     }
@@ -128,6 +134,7 @@ fn local(name: String, sink: Arc<dyn Sink>, stats_period: Duration) -> Laid {
         sink,
         senders: 1,
         stall_limit: LOCAL_STALL_LIMIT,
+        confirmation: Duration::ZERO,
         stats_period,
         backoff: LOCAL_BACKOFF,
     }

@@ -71,7 +71,11 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// Takes the budget for a batch, enough for one event of `first_event_bytes` at least, and starts it.
     pub async fn start(budget: &Budget, first_event_bytes: usize) -> Self {
-        let capacity = first_event_bytes.max(BATCH_BYTES);
+        Self::sized(budget, first_event_bytes.max(BATCH_BYTES)).await
+    }
+
+    /// Takes the budget for a batch of about `capacity` bytes, all of whose events are known, and starts it.
+    pub async fn sized(budget: &Budget, capacity: usize) -> Self {
         let permit = budget.acquire(capacity).await;
         Self {
             bytes: Vec::with_capacity(capacity),

@@ -4,7 +4,6 @@ use std::future::Future;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use thiserror::Error;
 
@@ -91,11 +90,50 @@ impl Caller {
                     api,
                     target: target.to_owned(),
                     failure,
-                    problem: DisplayErrorContext(error).to_string(),
+                    problem: describe(&error),
                 })
             }
         }
     }
+}
+
+/// What AWS said, in one line. Never the answer itself: S3 repeats an expired session token in it.
+pub(super) fn describe<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let SdkError::ServiceError(context) = error else {
+        return causes(error);
+    };
+    let metadata = context.err().meta();
+    let code = metadata.code().unwrap_or("an error without a code");
+    let status = context.raw().status().as_u16();
+    let mut text = format!("{code} (HTTP {status})");
+    if let Some(message) = metadata.message() {
+        text += &format!(": {message}");
+    }
+    let headers = context.raw().headers();
+    if let Some(id) = headers
+        .get("x-amzn-requestid")
+        .or_else(|| headers.get("x-amz-request-id"))
+    {
+        text += &format!(" (request {id})");
+    }
+    text
+}
+
+/// An error with its causes, each said once.
+pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let words = next.to_string();
+        if !text.contains(&words) {
+            text += &format!(": {words}");
+        }
+        cause = next.source();
+    }
+    text
 }
 
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {

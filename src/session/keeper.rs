@@ -9,12 +9,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_sts::config::IdentityCache;
-use aws_sdk_sts::error::DisplayErrorContext;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::call::{causes, describe};
 use super::credentials::{Credentials, Newest};
 use super::{Established, Session, SessionError};
 
@@ -128,7 +128,7 @@ async fn establish(
         .await
         .map_err(|error| SessionError::Credentials {
             input: settings.input.clone(),
-            problem: DisplayErrorContext(error).to_string(),
+            problem: causes(&error),
         })?;
     let expires = keys.expiry();
     newest.set(keys);
@@ -145,7 +145,7 @@ async fn establish(
         .get_caller_identity()
         .send()
         .await
-        .map_err(|error| identity_error(DisplayErrorContext(error).to_string()))?;
+        .map_err(|error| identity_error(describe(&error)))?;
     let account = identity
         .account
         .ok_or_else(|| identity_error("the answer names no account".to_owned()))?;

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Sink;
-use super::availability::Availability;
+use super::availability::{Availability, Decision, Sight};
 use super::lane::{Counts, Lane};
 use super::reconnect::Reconnect;
 use super::sender::Sender;
-use crate::delivery::{Delivery, OutputId, OutputPort};
+use crate::delivery::{Budget, Delivery, OutputId, OutputPort};
 use crate::supervision::{ChildSpec, Intensity, Strategy, SupervisorSpec};
 
 /// How many batches may wait in an output's queue. The byte budget is the real bound; this one keeps a single output from
@@ -42,6 +42,10 @@ pub struct PoolSettings {
     pub reconnect: Reconnect,
     /// Whether this output must let go of what it cannot deliver, since there are others which would be held up.
     pub sheds: bool,
+    /// How long a confirmation usually takes.
+    pub confirmation: Duration,
+    /// The budget that all outputs share.
+    pub budget: Budget,
     /// How often its senders may be restarted before the pool as a whole is.
     pub intensity: Intensity,
 }
@@ -79,7 +83,7 @@ impl Pool {
         }
         let pool_watch = Watch {
             settings: settings.clone(),
-            kind: sink.sender_kind(),
+            sink: Arc::clone(sink),
             lanes,
             deliveries,
             accepting: Arc::new(accepting_tx),
@@ -151,7 +155,7 @@ fn sender_spec(
 #[derive(Clone)]
 struct Watch {
     settings: PoolSettings,
-    kind: &'static str,
+    sink: Arc<dyn Sink>,
     lanes: Arc<[Arc<Lane>]>,
     deliveries: async_channel::Receiver<Delivery>,
     accepting: Arc<watch::Sender<bool>>,
@@ -159,7 +163,7 @@ struct Watch {
 
 impl Watch {
     async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
-        let mut availability = Availability::new();
+        let mut availability = Availability::new(self.settings.confirmation);
         let mut reported: Vec<Seen> = self
             .lanes
             .iter()
@@ -181,15 +185,36 @@ impl Watch {
                 return Ok(());
             }
             if self.settings.sheds {
-                self.decide(&mut availability);
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => {}
+                    () = self.decide(&mut availability) => {}
+                }
             }
         }
     }
 
-    fn decide(&self, availability: &mut Availability) {
-        let waiting = !self.deliveries.is_empty() || self.lanes.iter().any(|lane| !lane.is_empty());
-        let confirmed = self.lanes.iter().map(|lane| lane.confirmed_batches()).sum();
-        let accepts = availability.look(Instant::now(), waiting, confirmed);
+    fn sight(&self) -> Sight {
+        let lanes = self.lanes.iter();
+        let budget = &self.settings.budget;
+        Sight {
+            waiting: !self.deliveries.is_empty() || lanes.clone().any(|lane| !lane.is_empty()),
+            confirmed: lanes.map(|lane| lane.confirmed_batches()).sum(),
+            // A parser asks for a whole batch at a time, so the last eighth may never be given out.
+            pressing: budget.in_use_bytes() >= budget.total_bytes() / 8 * 7,
+        }
+    }
+
+    async fn decide(&self, availability: &mut Availability) {
+        let decision = availability.look(Instant::now(), self.sight());
+        if decision == Decision::Probe {
+            let reachable = self.sink.open().await.is_ok();
+            availability.probed(Instant::now(), reachable);
+            if !reachable {
+                return;
+            }
+        }
+        let accepts = decision != Decision::Shed;
         let changed = self
             .accepting
             .send_if_modified(|accepting| std::mem::replace(accepting, accepts) != accepts);
@@ -210,10 +235,11 @@ impl Watch {
     /// The two lines a sender that the operator's runbook has.
     fn report(&self, reported: &mut [Seen], period: Duration) {
         let seconds = period.as_secs_f64();
+        let kind = self.sink.sender_kind();
         for (place, (lane, seen)) in self.lanes.iter().zip(reported).enumerate() {
             let now = Seen::of(&lane.counts);
             let number = self.settings.first_sender + place;
-            let name = sender_name(self.kind, number);
+            let name = sender_name(kind, number);
             let taken = now.taken_events - seen.taken_events;
             let bytes = now.taken_bytes - seen.taken_bytes;
             let sent = now.confirmed_events - seen.confirmed_events;
@@ -225,7 +251,7 @@ impl Watch {
                 "Consumed messages: {taken}, total_bytes: {bytes} ({seconds:.6} seconds)"
             );
             info!(
-                origin = format_args!("OutputProcess::{}(standard_senders,{name})", self.kind),
+                origin = format_args!("OutputProcess::{kind}(standard_senders,{name})"),
                 "Consumed messages: {sent} messages ({seconds:.6} seconds) => {:.0} msg/sec",
                 sent as f64 / seconds.max(f64::MIN_POSITIVE),
             );

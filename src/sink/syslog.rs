@@ -26,7 +26,7 @@ pub enum Confirm {
     Write,
     /// The peer's TCP has acknowledged its bytes, and the connection has stood for a while after that.
     Tcp {
-        /// The while; a shorter one is enough as long as the peer's window shows that it keeps up.
+        /// The while; see [`Settling`] for what the peer's window makes of it.
         settle: Duration,
     },
 }
@@ -126,6 +126,11 @@ impl Sink for Syslog {
                 async move {
                     match reader.ended().await {
                         None => format!("{target} has closed the connection"),
+                        Some(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                            format!(
+                                "{target} has closed the connection, without TLS's close_notify"
+                            )
+                        }
                         Some(error) => format!("the connection to {target} broke: {error}"),
                     }
                 }
@@ -201,7 +206,7 @@ impl Confirmer for ConfirmAcknowledged {
                 self.target
             )));
         }
-        let window = u64::from(state.window_bytes);
+        let window = state.window_bytes;
         Ok(self.settling.acknowledged(acknowledged, window, now))
     }
 

@@ -122,8 +122,9 @@ pub trait Source: Send + 'static {
         intake: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), SourceError>>;
 
-    /// No more pulls: returns when what is in flight is delivered and checkpointed, and gives back what was not begun.
-    fn drain(&mut self) -> BoxFuture<'_, ()>;
+    /// No more pulls: returns when what is in flight is delivered and checkpointed, or at `deadline`; gives back to where it came
+    /// from what was not begun, or could not be finished.
+    fn drain(&mut self, deadline: tokio::time::Instant) -> BoxFuture<'_, ()>;
 
     /// What the source has counted since the last call.
     fn take_counts(&mut self) -> Counted;

@@ -27,6 +27,8 @@ pub struct PullerSettings {
     pub environment_in_event: Option<String>,
     /// This puller's own: cancelled when the collector, or only this puller, begins to stop; nothing new is taken in then.
     pub intake: CancellationToken,
+    /// How long what is in flight may take to be delivered once the intake is closed.
+    pub drain: Duration,
 }
 
 /// Runs `source` until `shutdown`.
@@ -56,7 +58,7 @@ pub async fn run(
                 return;
             }
         }
-        source.drain().await;
+        source.drain(Instant::now() + settings.drain).await;
         if let Some(open) = open {
             open.close(source.as_mut(), &settings.identity.origin());
         }

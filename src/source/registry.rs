@@ -1,5 +1,6 @@
 //! Which services there are, and what each is made of. A new service is one more arm in [`child`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::audits_s3::{self, CloudTrailFiles};
 use super::object::{
-    Fetcher, Format, Ledger, ObjectSource, ParserSettings, QueuedObjects, Selection, parse_jobs,
+    Fetcher, Format, Ledger, ObjectHandler, ObjectSettings, ParserSettings, Selection, parse_jobs,
 };
-use super::{Identity, Kind, PullerSettings, Tally, run};
+use super::sqs::{QueueSettings, QueueSource};
+use super::{Identity, Kind, PullerSettings, Source, Tally, run};
 use crate::checkpoint::{CheckpointStore, KeyError, Scope};
 use crate::config::model::{AuditsS3, Input, Service, ServiceKind};
 use crate::delivery::{Budget, Outlet};
@@ -25,6 +27,9 @@ const FORMAT_VERSION: &str = "1";
 
 /// What the module that feeds on S3 by way of SQS is called while it is set up (the vendor's runbook).
 const SETUP_OF_QUEUED_OBJECTS: &str = "AwsSqsS3GenericPuller";
+
+/// What is left of the time for draining to give back what could not be delivered in it.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// What every service of an input is given.
 #[derive(Clone)]
@@ -176,7 +181,7 @@ fn queued_objects(
         pulling_id,
         tally: Arc::clone(&tally),
     });
-    let source = QueuedObjects {
+    let queue = QueueSettings {
         origin: identity.origin(),
         queue: settings.queue.clone(),
         sqs_endpoint_url: service.endpoints.sqs.clone(),
@@ -184,15 +189,20 @@ fn queued_objects(
         visibility_timeout: settings.visibility_timeout,
         max_receive_count: settings.max_receive_count.get(),
         concurrency: settings.concurrency,
-        dedup_window: settings.dedup_window,
-        selection: Selection {
-            format,
-            filter: settings.s3_file_type_filter.clone(),
-        },
+        pulling_id: Arc::new(pulling_id_tx),
+        tally: Arc::clone(&tally),
+    };
+    let selection = Selection {
+        format,
+        filter: settings.s3_file_type_filter.clone(),
+    };
+    let objects = ObjectSettings {
+        origin: identity.origin(),
+        selection,
         ledger,
+        dedup_window: settings.dedup_window,
         outlet: outlet.clone(),
         jobs: jobs_tx,
-        pulling_id: Arc::new(pulling_id_tx),
         tally,
         intake: surroundings.intake.clone(),
     };
@@ -205,6 +215,7 @@ fn queued_objects(
             .clone()
             .filter(|_| input.environment_in_event),
         intake: surroundings.intake.clone(),
+        drain: surroundings.drain.saturating_sub(LAST_MOMENT),
     };
     let parsers = parsers(
         &parsing,
@@ -214,22 +225,29 @@ fn queued_objects(
         surroundings,
     );
     Ok(vec![
-        puller_child(puller, source, surroundings.drain),
+        puller_child(puller, surroundings.drain, move |intake| {
+            let mut objects = objects.clone();
+            objects.intake = intake;
+            Box::new(QueueSource::new(queue.clone(), ObjectHandler::new(objects)))
+        }),
         parsers,
     ])
 }
 
-fn puller_child(settings: PullerSettings, source: QueuedObjects, drain: Duration) -> ChildSpec {
+/// A puller, whose source is made anew, with an intake of its own, each time it is started.
+fn puller_child(
+    settings: PullerSettings,
+    drain: Duration,
+    make: impl Fn(CancellationToken) -> Box<dyn Source> + Send + Sync + 'static,
+) -> ChildSpec {
     ChildSpec::worker("puller", move |shutdown: CancellationToken| {
-        // A token of its own: when only this service is restarted, only its own intake closes.
-        let intake = settings.intake.child_token();
+        // When only this service is restarted, only its own intake closes.
         let mut settings = settings.clone();
-        settings.intake = intake.clone();
-        let mut source = source.clone();
-        source.intake = intake;
+        settings.intake = settings.intake.child_token();
+        let source = make(settings.intake.clone());
         async move {
-            run(Box::new(ObjectSource::new(source)), settings, shutdown).await;
-            Ok::<_, std::convert::Infallible>(())
+            run(source, settings, shutdown).await;
+            Ok::<_, Infallible>(())
         }
     })
     .shutdown(drain)
@@ -260,7 +278,7 @@ fn parsers(
                     let client = s3_client(&established, endpoint.as_deref());
                     let fetcher = Fetcher::new(client, caller);
                     parse_jobs(settings, fetcher, &established.account, &shutdown).await;
-                    Ok::<_, std::convert::Infallible>(())
+                    Ok::<_, Infallible>(())
                 }
             },
         )

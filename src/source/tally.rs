@@ -1,7 +1,11 @@
 //! What a source counts for the log: added up by whoever does the work, taken by the puller at the end of a cycle.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::event::EventType;
 
 /// Counters that any part of a source may add to.
 #[derive(Debug, Default)]
@@ -14,10 +18,14 @@ pub struct Tally {
     duplicated: AtomicU64,
     generated: AtomicU64,
     discarded_files: AtomicU64,
+    event_types: Mutex<BTreeSet<String>>,
 }
 
+/// The most event types that are told apart; AWS has fewer services.
+const MOST_EVENT_TYPES: usize = 500;
+
 /// The counts of one cycle.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Answers received from AWS.
     pub requests: u64,
@@ -33,8 +41,10 @@ pub struct Counted {
     pub duplicated: u64,
     /// Events sent on.
     pub generated: u64,
-    /// Objects from which nothing, or not everything, could be taken.
+    /// Objects (or messages) from which nothing, or not everything, could be taken.
     pub discarded_files: u64,
+    /// The types of the events, for modules that tell.
+    pub event_types: BTreeSet<String>,
 }
 
 impl Tally {
@@ -73,6 +83,18 @@ impl Tally {
         self.generated.fetch_add(events, Ordering::Relaxed);
     }
 
+    /// An event of this type was seen.
+    pub fn event_type(&self, event_type: EventType<'_>) {
+        let name = event_type.as_found();
+        let mut seen = self
+            .event_types
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if seen.len() < MOST_EVENT_TYPES && !seen.contains(name) {
+            seen.insert(name.to_owned());
+        }
+    }
+
     /// Takes the counts and starts again at zero.
     pub fn take(&self) -> Counted {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
@@ -85,6 +107,12 @@ impl Tally {
             duplicated: take(&self.duplicated),
             generated: take(&self.generated),
             discarded_files: take(&self.discarded_files),
+            event_types: std::mem::take(
+                &mut *self
+                    .event_types
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            ),
         }
     }
 }

@@ -278,10 +278,7 @@ fn open_sled(path: &Path) -> Result<Db, Unopened> {
         ::sled::Error::Io(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
             Unopened::Other(io_error("open", path)(source))
         }
-        ::sled::Error::Unsupported(reason) => Unopened::Other(OpenError::Engine {
-            path: path.to_owned(),
-            reason,
-        }),
+        // This too is damage, and no other version's work: nobody but us writes here, and sled's file of settings has no checksum.
         damage => corrupt(damage),
     })
 }

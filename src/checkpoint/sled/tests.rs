@@ -182,6 +182,15 @@ async fn a_damaged_database_is_put_aside_and_the_export_restored() {
 }
 
 #[tokio::test]
+async fn a_damaged_file_of_settings_is_damage_too() {
+    let directory = closed_store().await;
+    std::fs::write(database(&directory).join("conf"), b"not sled's").unwrap();
+    let (store, recovery) = open(directory.path()).await;
+    assert!(recovery.needs_attention(), "{recovery}");
+    assert!(row_count(&store).await > 0, "the export is restored");
+}
+
+#[tokio::test]
 async fn an_empty_snapshot_is_damage_too() {
     let directory = closed_store().await;
     let snapshot = snapshots(&directory).pop();

@@ -1,31 +1,35 @@
 //! What is done with a message that names objects: each is read, delivered and written down in the ledger; then, and only then,
 //! the message has had its use.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use regex::Regex;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::claims::Claims;
 use super::format::Format;
-use super::ledger::{Ledger, Standing, now_unix_ms};
+use super::ledger::{Ledger, Standing};
 use super::parser::{Job, ReadError, Reading};
 use crate::checkpoint::record::{ObjectId, Quarantined};
 use crate::delivery::{Outcome, Outlet, OutputSet};
 use crate::source::sqs::notification::{self, Notification, ObjectRef};
 use crate::source::sqs::{Fault, Handler, Message, Place, Verdict, What};
-use crate::source::{SourceError, Tally};
+use crate::source::{Counted, SourceError, Tally};
 
 /// How many objects of one message are in work at once. Messages that name more than one are rare.
 const OBJECTS_AT_ONCE: usize = 8;
 
 /// How often the progress of an object that takes long is written down.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often objects that are out of the dedup window are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// How often an object may take its parser down before it is counted as unreadable.
 const CRASHES: u32 = 5;
@@ -54,16 +58,32 @@ impl Selection {
     }
 }
 
+/// What the delivery of objects works with.
+#[derive(Clone)]
+pub struct ObjectSettings {
+    /// How the puller signs in the log.
+    pub origin: Arc<str>,
+    /// Which objects are read.
+    pub selection: Selection,
+    /// What was delivered.
+    pub ledger: Ledger,
+    /// For how long a delivered object is remembered.
+    pub dedup_window: Duration,
+    /// Where to.
+    pub outlet: Outlet,
+    /// To the parsers.
+    pub jobs: async_channel::Sender<Job>,
+    /// What is counted.
+    pub tally: Arc<Tally>,
+    /// Closed when the puller begins to stop: from then on no further object is begun.
+    pub intake: CancellationToken,
+}
+
 /// Handles messages that name objects.
 pub struct ObjectHandler {
-    origin: Arc<str>,
-    selection: Selection,
-    ledger: Ledger,
-    outlet: Outlet,
-    jobs: async_channel::Sender<Job>,
+    settings: ObjectSettings,
     claims: Claims,
-    tally: Arc<Tally>,
-    intake: CancellationToken,
+    forget_at: Mutex<Instant>,
 }
 
 /// What became of one object.
@@ -100,32 +120,17 @@ impl Waits {
 }
 
 impl ObjectHandler {
-    /// A handler, which signs as `origin`, that has objects read by the parsers behind `jobs`. From the moment `intake` is cancelled it begins no
-    /// further object.
+    /// A handler that works with `settings`.
     #[must_use]
-    pub fn new(
-        origin: Arc<str>,
-        selection: Selection,
-        ledger: Ledger,
-        outlet: Outlet,
-        jobs: async_channel::Sender<Job>,
-        tally: Arc<Tally>,
-        intake: CancellationToken,
-    ) -> Self {
+    pub fn new(settings: ObjectSettings) -> Self {
         Self {
-            origin,
-            selection,
-            ledger,
-            outlet,
-            jobs,
+            settings,
             claims: Claims::default(),
-            tally,
-            intake,
+            forget_at: Mutex::new(Instant::now()),
         }
     }
 
-    async fn deliver_all(&self, objects: Vec<ObjectRef>, place: Place) -> Verdict {
-        let place = Arc::new(place);
+    async fn deliver_all(&self, objects: Vec<ObjectRef>, place: Arc<Place>) -> Verdict {
         let deliveries: Vec<_> = objects
             .into_iter()
             .map(|object| self.deliver(object, Arc::clone(&place)))
@@ -155,8 +160,8 @@ impl ObjectHandler {
     }
 
     async fn deliver(&self, object: ObjectRef, place: Arc<Place>) -> Ended {
-        if !self.selection.wants(&object.key) {
-            self.tally.discarded_file();
+        if !self.settings.selection.wants(&object.key) {
+            self.settings.tally.discarded_file();
             return Ended::Delivered;
         }
         let _claim = self.claims.claim(&object.bucket, &object.key).await;
@@ -173,8 +178,8 @@ impl ObjectHandler {
                     waits = Waits::new();
                     tokio::select! {
                         biased;
-                        () = self.intake.cancelled() => return Ended::Release,
-                        () = self.outlet.any_accepting(outputs) => continue,
+                        () = self.settings.intake.cancelled() => return Ended::Release,
+                        () = self.settings.outlet.any_accepting(outputs) => continue,
                     }
                 }
                 Attempt::Crashed => {
@@ -190,12 +195,12 @@ impl ObjectHandler {
             let wait = waits.next();
             let (bucket, key, seconds) = (&object.bucket, &object.key, wait.as_secs_f64());
             warn!(
-                origin = %self.origin,
+                origin = %self.settings.origin,
                 "s3://{bucket}/{key} is read again in {seconds:.1} seconds: {problem}"
             );
             tokio::select! {
                 biased;
-                () = self.intake.cancelled() => return Ended::Release,
+                () = self.settings.intake.cancelled() => return Ended::Release,
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -211,9 +216,9 @@ impl ObjectHandler {
             key: object.key.clone(),
             etag: etag.clone(),
         };
-        match self.ledger.standing(&id).await {
+        match self.settings.ledger.standing(&id).await {
             Ok(standing) if standing.is_delivered() => {
-                self.tally.duplicated(standing.delivered_records());
+                self.settings.tally.duplicated(standing.delivered_records());
                 true
             }
             // What the ledger cannot say now it is asked again when the object is open.
@@ -229,8 +234,8 @@ impl ObjectHandler {
         };
         tokio::select! {
             biased;
-            () = self.intake.cancelled() => return Attempt::Ended(Ended::Release),
-            sent = self.jobs.send(job) => if sent.is_err() {
+            () = self.settings.intake.cancelled() => return Attempt::Ended(Ended::Release),
+            sent = self.settings.jobs.send(job) => if sent.is_err() {
                 return Attempt::Ended(Ended::Release);
             }
         }
@@ -255,7 +260,7 @@ impl ObjectHandler {
             mut ended,
         } = reading;
         if standing.is_delivered() {
-            self.tally.duplicated(standing.delivered_records());
+            self.settings.tally.duplicated(standing.delivered_records());
             return Attempt::Ended(Ended::Delivered);
         }
         let mut result = None;
@@ -292,7 +297,7 @@ impl ObjectHandler {
             before.is_none_or(|before| before != lane)
         });
         if advanced {
-            self.ledger.record(standing, outcome).await;
+            self.settings.ledger.record(standing, outcome).await;
         }
     }
 
@@ -305,7 +310,7 @@ impl ObjectHandler {
     }
 
     fn crashed(&self) -> Attempt {
-        if self.intake.is_cancelled() {
+        if self.settings.intake.is_cancelled() {
             // It did not crash: it stopped before it came to this object.
             return Attempt::Ended(Ended::Release);
         }
@@ -313,7 +318,7 @@ impl ObjectHandler {
     }
 
     fn unreadable(&self, object: &ObjectRef, etag: Option<String>, problem: String) -> Ended {
-        self.tally.discarded_file();
+        self.settings.tally.discarded_file();
         Ended::Unreadable(Fault {
             what: What::Object {
                 bucket: object.bucket.clone(),
@@ -325,22 +330,48 @@ impl ObjectHandler {
     }
 }
 
-impl Handler for ObjectHandler {
-    fn handle<'a>(&'a self, message: &'a Message, place: Place) -> BoxFuture<'a, Verdict> {
-        async move {
-            match notification::parse(message.body.as_bytes()) {
-                Ok(Notification::TestEvent) => Verdict::Delivered,
-                Ok(Notification::Objects(objects)) => self.deliver_all(objects, place).await,
-                Err(error) => {
-                    self.tally.discarded_file();
-                    Verdict::Unreadable(vec![Fault {
-                        what: What::Message,
-                        problem: error.to_string(),
-                    }])
-                }
+impl ObjectHandler {
+    async fn handle_one(&self, message: &Message, place: Arc<Place>) -> Verdict {
+        match notification::parse(message.body.as_bytes()) {
+            Ok(Notification::TestEvent) => Verdict::Delivered,
+            Ok(Notification::Objects(objects)) => self.deliver_all(objects, place).await,
+            Err(error) => {
+                self.settings.tally.discarded_file();
+                Verdict::Unreadable(vec![Fault {
+                    what: What::Message,
+                    problem: error.to_string(),
+                }])
             }
         }
-        .boxed()
+    }
+}
+
+impl Handler for ObjectHandler {
+    fn cycle_begins(&self) {
+        let mut forget_at = self
+            .forget_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if Instant::now() < *forget_at {
+            return;
+        }
+        *forget_at = Instant::now() + FORGET_EVERY;
+        let (ledger, window) = (self.settings.ledger.clone(), self.settings.dedup_window);
+        let origin = Arc::clone(&self.settings.origin);
+        // Beside the pulling, which does not wait for it; it ends by itself.
+        tokio::spawn(async move {
+            if let Err(error) = ledger.forget(window).await {
+                warn!(origin = %origin, "Old objects are not forgotten yet: {error}");
+            }
+        });
+    }
+
+    fn handle<'a>(&'a self, messages: &'a [Message], place: Place) -> BoxFuture<'a, Vec<Verdict>> {
+        let place = Arc::new(place);
+        let handled = messages
+            .iter()
+            .map(|message| self.handle_one(message, Arc::clone(&place)));
+        futures::future::join_all(handled).boxed()
     }
 
     fn quarantine<'a>(
@@ -351,33 +382,21 @@ impl Handler for ObjectHandler {
         async move {
             let entries: Vec<Quarantined> = faults
                 .iter()
-                .map(|fault| quarantined(message, fault))
+                .map(|fault| fault.quarantined(message))
                 .collect();
-            self.ledger.quarantine(&entries).await
+            self.settings.ledger.quarantine(&entries).await
         }
         .boxed()
     }
-}
 
-fn quarantined(message: &Message, fault: &Fault) -> Quarantined {
-    let object = match &fault.what {
-        What::Object { bucket, key, etag } => ObjectId {
-            bucket: bucket.clone(),
-            key: key.clone(),
-            etag: etag.clone().unwrap_or_default(),
-        },
-        // A message without an object is known by its own id.
-        What::Message => ObjectId {
-            bucket: String::new(),
-            key: message.id.clone(),
-            etag: String::new(),
-        },
-    };
-    Quarantined {
-        object,
-        reason: fault.problem.clone(),
-        receive_count: message.receive_count,
-        message_id: message.id.clone(),
-        at_unix_ms: now_unix_ms(),
+    fn received(&self, counts: &Counted) -> String {
+        format!(
+            "Received {} response(s), messages (fromSQS/generated): {}/{}, discarded files: {}, avg_time_per_source_message: {:.3} ms",
+            counts.requests,
+            counts.messages,
+            counts.generated,
+            counts.discarded_files,
+            counts.mean_request_ms(),
+        )
     }
 }

@@ -215,6 +215,6 @@ impl Ledger {
     }
 }
 
-pub(super) fn now_unix_ms() -> i64 {
+fn now_unix_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }

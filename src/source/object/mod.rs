@@ -13,11 +13,9 @@ mod format;
 mod handler;
 mod ledger;
 mod parser;
-mod source;
 
 pub use fetch::Fetcher;
 pub use format::{Body, Extracted, Extractor, Format};
-pub use handler::{ObjectHandler, Selection};
+pub use handler::{ObjectHandler, ObjectSettings, Selection};
 pub use ledger::{Ledger, Standing};
 pub use parser::{Job, ParserSettings, ReadError, Reading, parse_jobs};
-pub use source::{ObjectSource, QueuedObjects};

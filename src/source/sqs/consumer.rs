@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -28,9 +28,9 @@ const LAST_RECEIVE: Duration = Duration::from_secs(2);
 /// The wait after a receive that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// A message's place among those that are being read. The next message is received when a place is free.
+/// The place of messages among those that are being read. The next messages are received when places are free.
 #[derive(Debug)]
-pub struct Place(#[allow(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+pub struct Place(#[allow(dead_code, reason = "held, never read")] Vec<OwnedSemaphorePermit>);
 
 /// How one queue is consumed.
 #[derive(Clone, Debug)]
@@ -47,7 +47,23 @@ pub struct ConsumerSettings {
     pub reading: usize,
 }
 
-type Receiving = BoxFuture<'static, Result<(Vec<Message>, Vec<Place>), CallError>>;
+type Receiving = BoxFuture<'static, Result<(Vec<Message>, Vec<OwnedSemaphorePermit>), CallError>>;
+
+/// Messages that are handled together, with their holds and places.
+#[derive(Default)]
+struct Group {
+    messages: Vec<Message>,
+    holds: Vec<Hold>,
+    places: Vec<OwnedSemaphorePermit>,
+}
+
+impl Group {
+    fn push(&mut self, message: Message, hold: Hold, place: OwnedSemaphorePermit) {
+        self.messages.push(message);
+        self.holds.push(hold);
+        self.places.push(place);
+    }
+}
 
 /// Everything a message's task needs.
 struct Work<H> {
@@ -63,7 +79,7 @@ pub struct Consumer<H> {
     work: Arc<Work<H>>,
     held: HeldMessages,
     places: Arc<Semaphore>,
-    in_work: JoinSet<Option<Hold>>,
+    in_work: JoinSet<Vec<Hold>>,
     to_release: Vec<Hold>,
     receiving: Option<Receiving>,
     background: JoinSet<()>,
@@ -78,11 +94,15 @@ impl<H: Handler> Consumer<H> {
         handler: Arc<H>,
         tally: Arc<Tally>,
     ) -> Self {
-        let held = HeldMessages::new(settings.visibility);
+        let held = HeldMessages::new(Arc::clone(&settings.origin), settings.visibility);
         let (delivered, deletable) = mpsc::channel(MOST_IN_WORK);
         let mut background = JoinSet::new();
         background.spawn(held.clone().heartbeat(queue.clone()));
-        background.spawn(deletes::run(queue.clone(), deletable));
+        background.spawn(deletes::run(
+            Arc::clone(&settings.origin),
+            queue.clone(),
+            deletable,
+        ));
         // One batch more than can be read, so that reading never waits for a receive.
         let places = Arc::new(Semaphore::new(settings.reading + BATCH));
         Self {
@@ -104,6 +124,7 @@ impl<H: Handler> Consumer<H> {
 
     /// Consumes until `until`, or until the intake closes.
     pub async fn consume(&mut self, until: Instant, intake: &CancellationToken) {
+        self.work.handler.cycle_begins();
         loop {
             let may_receive = self.in_work.len() + BATCH <= MOST_IN_WORK;
             if self.receiving.is_none() && may_receive {
@@ -136,12 +157,12 @@ impl<H: Handler> Consumer<H> {
             let mut taken = Vec::with_capacity(BATCH);
             // The semaphore is never closed.
             if let Ok(place) = Arc::clone(&places).acquire_owned().await {
-                taken.push(Place(place));
+                taken.push(place);
             }
             while taken.len() < BATCH
                 && let Ok(place) = Arc::clone(&places).try_acquire_owned()
             {
-                taken.push(Place(place));
+                taken.push(place);
             }
             let started = Instant::now();
             let answer = work
@@ -164,22 +185,33 @@ impl<H: Handler> Consumer<H> {
         .boxed()
     }
 
-    fn received(&mut self, received: Result<(Vec<Message>, Vec<Place>), CallError>) {
+    fn received(&mut self, received: Result<(Vec<Message>, Vec<OwnedSemaphorePermit>), CallError>) {
         // A failure has been logged where it happened.
         let Ok((messages, places)) = received else {
             return;
         };
+        let mut together = Group::default();
         for (message, place) in messages.into_iter().zip(places) {
-            if let Some(hold) = self.held.hold(&message) {
-                self.in_work
-                    .spawn(Arc::clone(&self.work).handle(message, hold, place));
+            let Some(hold) = self.held.hold(&message) else {
+                continue;
+            };
+            together.push(message, hold, place);
+            if !self.work.handler.takes_all_together() {
+                self.begin(std::mem::take(&mut together));
             }
+        }
+        if !together.messages.is_empty() {
+            self.begin(together);
         }
     }
 
-    fn ended(&mut self, ended: Result<Option<Hold>, tokio::task::JoinError>) {
+    fn begin(&mut self, group: Group) {
+        self.in_work.spawn(Arc::clone(&self.work).handle(group));
+    }
+
+    fn ended(&mut self, ended: Result<Vec<Hold>, tokio::task::JoinError>) {
         match ended {
-            Ok(hold) => self.to_release.extend(hold),
+            Ok(holds) => self.to_release.extend(holds),
             // The message's hold went with the task: it becomes visible again by itself.
             Err(error) => error!(
                 origin = %self.work.settings.origin,
@@ -188,8 +220,9 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// Ends consuming: what is in work is finished, what was not begun goes back to the queue, deletes are carried out.
-    pub async fn drain(mut self) {
+    /// Ends consuming: what is in work is finished until `deadline`, what was not begun or not finished goes back to the queue,
+    /// deletes are carried out.
+    pub async fn drain(mut self, deadline: Instant) {
         if let Some(receiving) = self.receiving.take()
             && let Ok(Ok((messages, _))) = timeout(LAST_RECEIVE, receiving).await
         {
@@ -198,7 +231,7 @@ impl<H: Handler> Consumer<H> {
                 .filter_map(|message| self.held.hold(message));
             self.to_release.extend(held);
         }
-        while let Some(ended) = self.in_work.join_next().await {
+        while let Ok(Some(ended)) = timeout_at(deadline, self.in_work.join_next()).await {
             self.ended(ended);
         }
         self.release().await;
@@ -213,16 +246,23 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn release(&mut self) {
-        let released = std::mem::take(&mut self.to_release);
-        if released.is_empty() {
+        let mut handles: Vec<String> = self
+            .to_release
+            .drain(..)
+            .map(|hold| hold.handle())
+            .collect();
+        if !self.in_work.is_empty() {
+            handles.extend(self.held.handles());
+            self.in_work.shutdown().await;
+        }
+        if handles.is_empty() {
             return;
         }
         let origin = &self.work.settings.origin;
-        info!(origin = %origin, "Giving {} message(s) that were not read back to the queue", released.len());
-        for batch in released.chunks(BATCH) {
-            let handles: Vec<String> = batch.iter().map(Hold::handle).collect();
+        info!(origin = %origin, "Giving {} message(s) that are not delivered back to the queue", handles.len());
+        for batch in handles.chunks(BATCH) {
             let queue = &self.work.queue;
-            if let Err(error) = queue.set_visibility(&handles, Duration::ZERO).await {
+            if let Err(error) = queue.set_visibility(batch, Duration::ZERO).await {
                 warn!(origin = %origin, "{error}; the messages become visible again by themselves");
             }
         }
@@ -230,14 +270,23 @@ impl<H: Handler> Consumer<H> {
 }
 
 impl<H: Handler> Work<H> {
-    /// Handles one message; returns its hold if it is to be released.
-    async fn handle(self: Arc<Self>, message: Message, hold: Hold, place: Place) -> Option<Hold> {
-        match self.handler.handle(&message, place).await {
-            Verdict::Delivered => self.delete(hold).await,
-            Verdict::Release => return Some(hold),
-            Verdict::Unreadable(faults) => self.unreadable(&message, &faults, hold).await,
+    /// Handles messages; returns the holds of those that are to be released.
+    async fn handle(self: Arc<Self>, group: Group) -> Vec<Hold> {
+        let Group {
+            messages,
+            holds,
+            places,
+        } = group;
+        let verdicts = self.handler.handle(&messages, Place(places)).await;
+        let mut released = Vec::new();
+        for ((message, hold), verdict) in messages.iter().zip(holds).zip(verdicts) {
+            match verdict {
+                Verdict::Delivered => self.delete(hold).await,
+                Verdict::Release => released.push(hold),
+                Verdict::Unreadable(faults) => self.unreadable(message, &faults, hold).await,
+            }
         }
-        None
+        released
     }
 
     async fn delete(&self, hold: Hold) {

@@ -1,5 +1,6 @@
 //! Deletes in batches: what is delivered and checkpointed goes from the queue ten at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -18,7 +19,7 @@ const ATTEMPTS: u32 = 5;
 
 /// Deletes what comes through `delivered` until all senders are gone. A message stays in work, with its heartbeat, until its
 /// delete has been answered.
-pub(super) async fn run(queue: Queue, mut delivered: mpsc::Receiver<Hold>) {
+pub(super) async fn run(origin: Arc<str>, queue: Queue, mut delivered: mpsc::Receiver<Hold>) {
     while let Some(first) = delivered.recv().await {
         let gather_until = Instant::now() + GATHER;
         let mut batch = vec![first];
@@ -28,17 +29,18 @@ pub(super) async fn run(queue: Queue, mut delivered: mpsc::Receiver<Hold>) {
                 Ok(None) | Err(_) => break,
             }
         }
-        delete(&queue, &batch).await;
+        delete(&origin, &queue, &batch).await;
     }
 }
 
-async fn delete(queue: &Queue, batch: &[Hold]) {
+async fn delete(origin: &str, queue: &Queue, batch: &[Hold]) {
     for attempt in 1..=ATTEMPTS {
         let handles: Vec<String> = batch.iter().map(Hold::handle).collect();
         match queue.delete(&handles).await {
             Ok(failed) => {
                 for reason in failed.values() {
                     debug!(
+                        origin,
                         "queue {}: a delivered message is not deleted: {reason}",
                         queue.name()
                     );
@@ -47,6 +49,7 @@ async fn delete(queue: &Queue, batch: &[Hold]) {
             }
             Err(error) if attempt == ATTEMPTS => {
                 warn!(
+                    origin,
                     "{error}; {} delivered message(s) stay in the queue, and will be recognised when they come again",
                     batch.len()
                 );

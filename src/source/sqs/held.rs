@@ -17,6 +17,7 @@ const SHORTEST_BEAT: Duration = Duration::from_millis(300);
 /// The messages in work of one queue. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct HeldMessages {
+    origin: Arc<str>,
     visibility: Duration,
     table: Arc<Mutex<HashMap<String, Entitled>>>,
     changed: Arc<Notify>,
@@ -29,9 +30,10 @@ struct Entitled {
 }
 
 impl HeldMessages {
-    /// No messages yet; each is kept invisible by extensions of `visibility`.
-    pub(super) fn new(visibility: Duration) -> Self {
+    /// No messages yet; each is kept invisible by extensions of `visibility`. `origin` signs in the log.
+    pub(super) fn new(origin: Arc<str>, visibility: Duration) -> Self {
         Self {
+            origin,
             visibility,
             table: Arc::default(),
             changed: Arc::default(),
@@ -67,6 +69,12 @@ impl HeldMessages {
             id: message.id.clone(),
             held: self.clone(),
         })
+    }
+
+    /// The handles of all messages in work.
+    pub(super) fn handles(&self) -> Vec<String> {
+        let table = self.table();
+        table.values().map(|held| held.handle.clone()).collect()
     }
 
     /// Extends what is due, for ever.
@@ -106,6 +114,7 @@ impl HeldMessages {
                     // Past 12 hours SQS refuses: the message comes again, and is then known by its id.
                     if let Some((id, _)) = due.get(place) {
                         debug!(
+                            origin = %self.origin,
                             "queue {}: message {id} is not extended: {reason}",
                             queue.name()
                         );
@@ -114,6 +123,7 @@ impl HeldMessages {
             }
             Err(error) => {
                 warn!(
+                    origin = %self.origin,
                     "{error}; the visibility of {} message(s) is extended again soon",
                     due.len()
                 );
@@ -168,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_that_comes_again_while_in_work_only_brings_its_newer_handle() {
-        let held = HeldMessages::new(Duration::from_secs(30));
+        let held = HeldMessages::new("test".into(), Duration::from_secs(30));
         let hold = held.hold(&message("a", "first")).unwrap();
         assert!(held.hold(&message("a", "second")).is_none());
         assert_eq!(hold.handle(), "second");
@@ -178,7 +188,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_message_is_due_at_half_its_visibility_and_again_after_that() {
-        let held = HeldMessages::new(Duration::from_secs(32));
+        let held = HeldMessages::new("test".into(), Duration::from_secs(32));
         let _hold = held.hold(&message("a", "first")).unwrap();
         tokio::time::advance(Duration::from_secs(10)).await;
         assert!(held.take_due().is_empty());
