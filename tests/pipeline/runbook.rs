@@ -114,24 +114,31 @@ async fn the_log_can_be_json() {
 async fn no_secret_gets_into_the_log_even_when_everything_goes_wrong() {
     let mut stage = Stage::set(Setting {
         globals: "debug: true".to_owned(),
+        credentials: "{ access_key: AKIAEXAMPLE, access_secret: wJalrXUtnFEMIK7MDENG, session_token: FwoGZXIvYXdzEXAMPLE }".to_owned(),
         ..Setting::default()
     })
     .await;
-    for operation in ["sts:*", "sqs:*"] {
-        let denied = FaultKind::Error {
-            code: "AccessDenied".to_owned(),
-            status: 403,
-        };
-        let fault = Fault::once(operation, denied).times(Times::Count(2));
+    let denied = || FaultKind::Error {
+        code: "AccessDenied".to_owned(),
+        status: 403,
+    };
+    for (operation, fault) in [
+        ("sts:*", denied()),
+        ("sqs:*", denied()),
+        // S3 repeats the session token in its answer to an expired one.
+        ("s3:GetObject", FaultKind::ExpiredToken),
+    ] {
+        let fault = Fault::once(operation, fault).times(Times::Count(2));
         stage.lab.faults().add(fault);
     }
     stage.put_generated(10, 10, 1);
     let program = stage.program();
     program.logged("AccessDenied").await;
+    program.logged("ExpiredToken").await;
     stage.assert_exact().await;
     let key = std::fs::read_to_string(stage.dir.path().join("certs/client.key")).unwrap();
     let key_line = key.lines().nth(1).unwrap();
-    for secret in ["wJalrXUtnFEMIK7MDENG", key_line] {
-        assert!(!program.log().contains(secret));
+    for secret in ["wJalrXUtnFEMIK7MDENG", "FwoGZXIvYXdzEXAMPLE", key_line] {
+        assert!(!program.log().contains(secret), "{}", program.log());
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Failure {
     pub(crate) json_type: String,
     pub(crate) status: u16,
     pub(crate) message: String,
+    /// The session token that S3 repeats in its answer to an expired one.
+    pub(crate) token: Option<String>,
 }
 
 impl Failure {
@@ -83,6 +85,7 @@ impl Failure {
             json_type: format!("com.amazon.coral.service#{code}"),
             status,
             message: message.to_owned(),
+            token: None,
         }
     }
 
@@ -175,6 +178,9 @@ impl Failure {
         xml.root("Error", "", |xml| {
             xml.text("Code", &self.code);
             xml.text("Message", &self.message);
+            if let Some(token) = &self.token {
+                xml.text("Token-0", token);
+            }
             xml.text("Resource", &format!("/{resource}"));
             xml.text("RequestId", request_id);
         });
@@ -208,6 +214,7 @@ impl From<SqsError> for Failure {
             json_type: format!("com.amazonaws.sqs#{shape}"),
             status: 400,
             message: error.to_string(),
+            token: None,
         }
     }
 }

@@ -120,6 +120,7 @@ impl Services {
             return Err(Cut);
         }
 
+        let token = received.headers.get("x-amz-security-token").cloned();
         let result = match failure(strike.fault.as_ref(), service) {
             Some(failure) => Err(failure),
             None => self.perform(target, received, &claim).await,
@@ -129,7 +130,13 @@ impl Services {
             control.reset_on_close();
             return Err(Cut);
         }
-        let answer = result.unwrap_or_else(|failure| failure.answer(service, &call.resource));
+        let answer = result.unwrap_or_else(|mut failure| {
+            if failure.code == "ExpiredToken" {
+                let token = token.as_ref().and_then(|token| token.to_str().ok());
+                failure.token = token.map(ToOwned::to_owned);
+            }
+            failure.answer(service, &call.resource)
+        });
         call.status = Some(answer.status);
         call.error.clone_from(&answer.error);
         self.calls.answered(call);
