@@ -59,23 +59,8 @@ const NOT_YET: &[NotYet] = &[
         "use static keys, a profile or the default chain, whose profile may assume a role",
     ),
     refused(
-        "inputs.*.services.service-events-all|sqs-cloudwatch-consumer",
-        "collecting EventBridge events",
-        DISABLE,
-    ),
-    refused(
-        "inputs.*.services.non-cloudwatch-logs",
-        "collecting flow logs and CloudFront logs",
-        DISABLE,
-    ),
-    refused(
         "inputs.*.services.aws-guardduty",
         "collecting GuardDuty findings",
-        DISABLE,
-    ),
-    refused(
-        "inputs.*.services.cisco-umbrella",
-        "collecting Cisco Umbrella logs",
         DISABLE,
     ),
     refused(
@@ -92,16 +77,6 @@ const NOT_YET: &[NotYet] = &[
         "inputs.*.services.audit-events-all.types=audits_api",
         "reading CloudTrail by its API",
         "write `types: [audits_s3]`",
-    ),
-    refused(
-        "inputs.*.services.*.mode=list",
-        "listing a bucket",
-        "have the bucket notify a queue, and remove `mode`",
-    ),
-    refused(
-        "inputs.*.services.*.bucket|prefix|look_back",
-        "listing a bucket",
-        "remove the key",
     ),
 ];
 

@@ -87,9 +87,9 @@ struct Marks {
 impl Marks {
     fn visit(&mut self, node: &Node, secret: bool) {
         match &node.value {
-            Value::Scalar(_) => {
+            Value::Scalar(scalar) => {
                 self.scalars.push(node.span.clone());
-                if secret {
+                if secret || may_hold_a_password(&scalar.text) {
                     self.secrets.push(node.span.clone());
                 }
             }
@@ -105,6 +105,12 @@ impl Marks {
             }
         }
     }
+}
+
+/// Whether it is built like a URL with a user in it, and so perhaps a password.
+fn may_hold_a_password(text: &str) -> bool {
+    text.split_once("://")
+        .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 /// Whether `key` is built like a key. In `{access_secret:x}`, where a blank is missing, the secret is part of the key.

@@ -66,3 +66,9 @@ pub(super) const AUDITS_S3: &[NoEffect] = &[
         "it concerns `audits_api`; `audits_s3` reads what the queue names",
     ),
 ];
+
+/// Of `cisco-umbrella`.
+pub(super) const UMBRELLA: &[NoEffect] = &[(
+    "use_region_and_account_id_from_event",
+    "the tags of Umbrella have neither",
+)];

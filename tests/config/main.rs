@@ -4,6 +4,7 @@
 
 mod accepted;
 mod secrets;
+mod services;
 mod shipped;
 mod wrong;
 
@@ -28,12 +29,25 @@ fn read(text: &str) -> Result<Loaded, Report> {
     config::parse("collector.yaml", text, &fixtures(), &no_variables)
 }
 
+fn accepted(text: &str) -> Loaded {
+    read(text).unwrap_or_else(|report| panic!("{report}\n{text}"))
+}
+
 /// A whole configuration around one input's and one service's keys.
 fn around(input: &str, service: &str) -> String {
     format!(
         "outputs: {{screen: {{type: console}}}}\n\
          inputs:\n  aws:\n    id: abc123\n    {input}\n    services:\n      audit-events-all:\n        \
          types: [audits_s3]\n        regions: [us-east-2]\n        audit_sqs_queue_name: cloudtrail\n        {service}\n"
+    )
+}
+
+/// A whole configuration with these services, one a line.
+fn with_services(services: &[&str]) -> String {
+    format!(
+        "outputs: {{screen: {{type: console}}}}\n\
+         inputs:\n  aws:\n    id: abc123\n    services:\n      {}\n",
+        services.join("\n      ")
     )
 }
 

@@ -139,6 +139,27 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Like [`Self::list`], of at least one item, none twice; `plural` is what the items are.
+    pub(in crate::config) fn set<T: PartialEq>(
+        &self,
+        plural: &str,
+        item: impl Fn(&Field<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let items = self.list(|field| Some((field.clone(), item(field)?)))?;
+        if items.is_empty() {
+            return self.fail(format!("no {plural}"), "name at least one");
+        }
+        let mut set = Vec::new();
+        for (field, value) in items {
+            if set.contains(&value) {
+                let message = format!("{} stands here twice", field.quoted());
+                return field.fail(message, "keep one of the two");
+            }
+            set.push(value);
+        }
+        Some(set)
+    }
+
     /// The field of `key` in this mapping.
     pub(super) fn below(&self, key: &str, name_span: Range<usize>, node: &'a Node) -> Self {
         let mut keys = self.keys.clone();

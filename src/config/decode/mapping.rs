@@ -34,7 +34,26 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("profile", "inputs.<name>.credentials"),
     ("regions", "inputs.<name>.services.<service>"),
     ("types", "inputs.<name>.services.<service>"),
-    ("audit_sqs_queue_name", "inputs.<name>.services.<service>"),
+    (
+        "cloudwatch_sqs_queue_name",
+        "inputs.<name>.services.service-events-all",
+    ),
+    (
+        "audit_sqs_queue_name",
+        "inputs.<name>.services.audit-events-all",
+    ),
+    (
+        "vpcflowlogs_sqs_queue_name",
+        "inputs.<name>.services.non-cloudwatch-logs",
+    ),
+    (
+        "cloudfrontlogs_sqs_queue_name",
+        "inputs.<name>.services.non-cloudwatch-logs",
+    ),
+    (
+        "cisco_umbrella_sqs_queue_name",
+        "inputs.<name>.services.cisco-umbrella",
+    ),
     (
         "request_period_in_seconds",
         "inputs.<name>.services.<service>",
@@ -79,6 +98,12 @@ impl<'a> Mapping<'a> {
             second.fail_whole::<()>(message, "keep one of the two");
         }
         Some(first)
+    }
+
+    /// Whether `key` is there, and not null. That alone does not make it a known one.
+    pub(in crate::config) fn has(&self, key: &str) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.key == key && !entry.node.is_null())
     }
 
     /// What `read` makes of `key`, if it is given.

@@ -1,14 +1,8 @@
 //! The services of an input.
 
-use std::fmt;
-use std::num::NonZeroU32;
-use std::str::FromStr;
 use std::time::Duration;
 
-use regex::Regex;
-use thiserror::Error;
-
-use super::Endpoints;
+use super::{Endpoints, ObjectFed, QueueFed};
 
 /// One configured collection of an input.
 #[derive(Clone, Debug)]
@@ -25,198 +19,56 @@ pub struct Service {
     pub auto_event_type: bool,
     /// The input's, or the service's own `endpoint_url`.
     pub endpoints: Endpoints,
-    /// What it collects.
-    pub kind: ServiceKind,
+    /// What it collects: at least one, each of another kind.
+    pub modules: Vec<ServiceKind>,
 }
 
-/// The kinds of services, by key and `types`.
+/// What services collect, by key and `types`.
 #[derive(Clone, Debug)]
 pub enum ServiceKind {
+    /// `service-events-all`: EventBridge's events, one a message.
+    ServiceEvents(QueueFed),
+    /// `sqs-cloudwatch-consumer`: Security Hub's findings, out of EventBridge's events.
+    SecurityHub(QueueFed),
     /// `audit-events-all` with `types: [audits_s3]`.
     AuditsS3(AuditsS3),
+    /// `non-cloudwatch-logs` with `types: [flowlogs]`: VPC flow logs.
+    FlowLogs(LogFiles),
+    /// `non-cloudwatch-logs` with `types: [cloudfrontlogs]`: CloudFront's standard logs.
+    CloudFrontLogs(LogFiles),
+    /// `cisco-umbrella`: lines of CSV, which go as they are.
+    Umbrella(ObjectFed),
 }
 
-/// CloudTrail's files, out of S3 by a queue of notifications.
+/// CloudTrail's files.
 #[derive(Clone, Debug)]
 pub struct AuditsS3 {
-    /// `audit_sqs_queue_name`: the queue.
-    pub queue: QueueRef,
-    /// `visibility_timeout`: 0 s to 12 h (SQS's limits); the queue's own by default.
-    pub visibility_timeout: Option<Duration>,
-    /// `max_receive_count`: after so many receives a message that cannot be processed is quarantined, if the queue has no
-    /// redrive policy; 5 by default.
-    pub max_receive_count: NonZeroU32,
-    /// `concurrency`: objects read at the same time; 4 by default.
-    pub concurrency: usize,
-    /// `dedup_window`: for how long a delivered object is remembered; 24 h by default.
-    pub dedup_window: Duration,
-    /// `max_event_bytes`: a larger record is a fault of its object; 1 MiB by default.
-    pub max_event_bytes: u64,
+    /// Where the files are, and how they are read.
+    pub objects: ObjectFed,
     /// `drop_event_names`: events that are not sent; none by default.
     pub drop_event_names: Vec<String>,
-    /// `s3_file_type_filter`: only objects whose key it finds; all by default.
-    pub s3_file_type_filter: Option<Regex>,
     /// `use_region_and_account_id_from_event`: whether the tag has the event's account and region instead of the session's;
     /// `false` by default.
     pub use_region_and_account_id_from_event: bool,
 }
 
-/// How a queue is named.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum QueueRef {
-    /// By its name, in the session's own account.
-    Name(String),
-    /// By its URL, used as it is.
-    Url(String),
-    /// By its ARN, possibly of another account.
-    Arn {
-        /// The queue's region.
-        region: String,
-        /// Twelve digits.
-        account: String,
-        /// The queue's name.
-        name: String,
-    },
+/// Files of records whose fields the file itself names.
+#[derive(Clone, Debug)]
+pub struct LogFiles {
+    /// Where the files are, and how they are read.
+    pub objects: ObjectFed,
+    /// `format`: what becomes of a record; [`RecordFormat::Json`] by default.
+    pub format: RecordFormat,
+    /// `use_region_and_account_id_from_event`: whether the tag has the account and region of the file instead of the
+    /// session's; `false` by default.
+    pub use_region_and_account_id_from_event: bool,
 }
 
-/// Why a text names no queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum QueueRefError {
-    /// It is no name of a queue.
-    #[error("a queue's name has at most 80 letters, digits, `-` and `_`, and may end in `.fifo`")]
-    Name,
-    /// It is no URL of a queue.
-    #[error(
-        "a queue's URL is `https://sqs.<region>.amazonaws.com/<account>/<name>`, or an emulator's with the same path"
-    )]
-    Url,
-    /// It is no ARN of a queue.
-    #[error("a queue's ARN is `arn:aws:sqs:<region>:<account>:<name>`")]
-    Arn,
-}
-
-impl QueueRef {
-    /// The queue's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Name(name) | Self::Arn { name, .. } => name,
-            Self::Url(url) => url.rsplit('/').next().unwrap_or(url),
-        }
-    }
-
-    /// The region that it says by itself: an ARN's, or that of AWS's own URLs.
-    #[must_use]
-    pub fn region(&self) -> Option<&str> {
-        match self {
-            Self::Name(_) => None,
-            Self::Url(url) => {
-                let (_, rest) = url.split_once("://sqs.")?;
-                let (region, host) = rest.split_once('.')?;
-                host.starts_with("amazonaws.com").then_some(region)
-            }
-            Self::Arn { region, .. } => Some(region),
-        }
-    }
-}
-
-impl fmt::Display for QueueRef {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for QueueRef {
-    type Err = QueueRefError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("arn:") {
-            return arn(text).ok_or(QueueRefError::Arn);
-        }
-        if let Some((scheme, rest)) = text.split_once("://") {
-            let segments: Vec<&str> = rest.split('/').collect();
-            let whole = ["http", "https"].contains(&scheme)
-                && segments.len() >= 3
-                && segments.iter().all(|segment| !segment.is_empty())
-                && segments.last().is_some_and(|name| is_queue_name(name));
-            return match whole {
-                true => Ok(Self::Url(text.to_owned())),
-                false => Err(QueueRefError::Url),
-            };
-        }
-        match is_queue_name(text) {
-            true => Ok(Self::Name(text.to_owned())),
-            false => Err(QueueRefError::Name),
-        }
-    }
-}
-
-fn arn(text: &str) -> Option<QueueRef> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let ["arn", _partition, "sqs", region, account, name] = parts.as_slice() else {
-        return None;
-    };
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    (is_account && !region.is_empty() && is_queue_name(name)).then(|| QueueRef::Arn {
-        region: (*region).to_owned(),
-        account: (*account).to_owned(),
-        name: (*name).to_owned(),
-    })
-}
-
-/// SQS's rule, from its `CreateQueue`.
-fn is_queue_name(name: &str) -> bool {
-    let stem = name.strip_suffix(".fifo").unwrap_or(name);
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    name.len() <= 80 && !stem.is_empty() && stem.bytes().all(allowed)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use proptest::prelude::*;
-
-    fn queue(text: &str) -> Result<QueueRef, QueueRefError> {
-        text.parse()
-    }
-
-    #[test]
-    fn a_queue_is_named_by_name_url_or_arn() {
-        assert_eq!(queue("trail.fifo"), Ok(QueueRef::Name("trail.fifo".into())));
-        let url = queue("https://sqs.us-east-2.amazonaws.com/123456789012/trail").unwrap();
-        assert_eq!((url.name(), url.region()), ("trail", Some("us-east-2")));
-        let local = queue("http://127.0.0.1:4566/123456789012/trail").unwrap();
-        assert_eq!((local.name(), local.region()), ("trail", None));
-        let arn = queue("arn:aws-us-gov:sqs:us-gov-west-1:123456789012:trail").unwrap();
-        assert_eq!((arn.name(), arn.region()), ("trail", Some("us-gov-west-1")));
-    }
-
-    #[test]
-    fn what_names_no_queue_says_what_would() {
-        assert_eq!(queue("my queue"), Err(QueueRefError::Name));
-        assert_eq!(queue(".fifo"), Err(QueueRefError::Name));
-        assert_eq!(queue(&"q".repeat(81)), Err(QueueRefError::Name));
-        assert_eq!(queue("ftp://h/1/q"), Err(QueueRefError::Url));
-        assert_eq!(
-            queue("https://sqs.us-east-2.amazonaws.com/"),
-            Err(QueueRefError::Url)
-        );
-        assert_eq!(
-            queue("arn:aws:sns:us-east-2:123456789012:t"),
-            Err(QueueRefError::Arn)
-        );
-        assert_eq!(queue("arn:aws:sqs:us-east-2:12:t"), Err(QueueRefError::Arn));
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_accepted_has_a_valid_name(text in "(arn:aws:sqs:|https?://)?[a-z0-9:/.-]{0,40}") {
-            if let Ok(queue) = queue(&text) {
-                prop_assert!(is_queue_name(queue.name()));
-                let _ = queue.region();
-            }
-        }
-    }
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordFormat {
+    /// `json`: an object, its keys the fields' names, with the pulling id.
+    Json,
+    /// `line`: the line as it is, without the pulling id.
+    Line,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::decode::{Field, Mapping};
 use super::super::model::{Endpoints, Input, RequestLimit};
 use super::super::vendor;
-use super::services::Claims;
+use super::queue::Claims;
 use super::{address, credentials, services};
 
 pub(super) fn read(field: &Field<'_>) -> Option<Vec<Input>> {
@@ -117,6 +117,13 @@ fn endpoints(map: &mut Mapping<'_>) -> Endpoints {
 
 pub(super) fn endpoint_url(field: &Field<'_>) -> Option<String> {
     let text = field.text()?;
+    if text.contains('@') {
+        // Whatever stands before it may be a password, so it is not quoted.
+        return field.fail(
+            "a URL here has no user and no password",
+            "write scheme, host and port only; credentials have a section of their own",
+        );
+    }
     match address::is_base_url(&text) {
         true => Some(text),
         false => field.fail(

@@ -3,11 +3,18 @@
 mod address;
 mod audits;
 mod credentials;
+mod events;
+mod feed;
 mod globals;
 mod inputs;
+mod listing;
+mod logs;
 mod network;
 mod outputs;
+mod queue;
 mod services;
+mod types;
+mod umbrella;
 
 use super::decode::Field;
 use super::model::Config;

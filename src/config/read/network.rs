@@ -4,6 +4,12 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustls::InconsistentKeys;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
 use super::super::Platform;
 use super::super::decode::{Field, Mapping};
 use super::super::model::{Confirm, DeliveryRule, Receiver, TlsIdentity, Transport};
@@ -181,17 +187,86 @@ fn tls_transport(
             _ => {}
         }
     }
-    let [chain, cert, key] = [chain, cert, key].map(|field| match field {
-        Some(field) => pem_file(&field).map(Some),
-        None => Some(None),
+    let chain = optional(chain.as_ref(), |field| {
+        certificates(field).map(|(path, _)| path)
     });
-    let (chain, cert, key) = (chain?, cert?, key?);
+    let cert = optional(cert.as_ref(), certificates);
+    let pair = optional(key.as_ref(), |field| {
+        private_key(field).map(|key| (field.clone(), key))
+    });
+    let (chain, cert, pair) = (chain?, cert?, pair?);
     complete.into_iter().collect::<Option<Vec<()>>>()?;
+    let identity = match (cert, pair) {
+        (Some((cert, certificates)), Some((field, (key, private)))) => {
+            belongs_to(&field, certificates, &private)?;
+            Some(TlsIdentity { cert, key })
+        }
+        _ => None,
+    };
     Some(Transport::Tls {
         chain,
-        identity: cert.zip(key).map(|(cert, key)| TlsIdentity { cert, key }),
+        identity,
         verify_hostname,
     })
+}
+
+/// What `read` makes of a field that need not be there; `None` if it cannot make anything of one that is.
+fn optional<'f, 'a, T>(
+    field: Option<&'f Field<'a>>,
+    read: impl FnOnce(&'f Field<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    match field {
+        Some(field) => read(field).map(Some),
+        None => Some(None),
+    }
+}
+
+fn certificates(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
+    let path = pem_file(field)?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect);
+    match read {
+        Ok(certificates) if !certificates.is_empty() => Some((path, certificates)),
+        _ => field.fail(
+            format!("{} holds no certificate", field.quoted()),
+            "give a PEM file, with `-----BEGIN CERTIFICATE-----` in it",
+        ),
+    }
+}
+
+fn private_key(field: &Field<'_>) -> Option<(PathBuf, PrivateKeyDer<'static>)> {
+    let path = pem_file(field)?;
+    match PrivateKeyDer::from_pem_file(&path) {
+        Ok(key) => Some((path, key)),
+        Err(_) => field.fail(
+            format!("{} holds no private key", field.quoted()),
+            "give a PEM file without a passphrase, with `-----BEGIN PRIVATE KEY-----` or the like in it",
+        ),
+    }
+}
+
+/// Whether the key is the certificate's.
+fn belongs_to(
+    key: &Field<'_>,
+    certificates: Vec<CertificateDer<'static>>,
+    private: &PrivateKeyDer<'static>,
+) -> Option<()> {
+    let Ok(signing) = ring::sign::any_supported_type(private) else {
+        return key.fail(
+            format!(
+                "{} is a key of a kind that TLS here cannot use",
+                key.quoted()
+            ),
+            "use RSA, ECDSA (P-256, P-384) or Ed25519",
+        );
+    };
+    match CertifiedKey::new(certificates, signing).keys_match() {
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => key.fail(
+            "the key is not the certificate's",
+            "give the `cert` and the `key` that were made together",
+        ),
+        // Other certificates than those that can be compared are for the handshake to judge.
+        Ok(()) | Err(_) => Some(()),
+    }
 }
 
 /// A certificate or key: a relative path is looked up in `certs/` beside the configuration, then beside it.

@@ -1,46 +1,58 @@
-//! `inputs.<name>.services`: which service it is, what all services have in common, and no queue twice.
+//! `inputs.<name>.services`: which services there are, and the keys that all of them have in common.
 
-use std::collections::HashSet;
 use std::time::Duration;
-
-use jiff::Timestamp;
 
 use super::super::availability::services_to_come;
 use super::super::decode::{Field, Mapping};
-use super::super::model::{Endpoints, QueueRef, Service};
+use super::super::model::{Endpoints, Service, ServiceKind};
 use super::super::nearest::did_you_mean;
 use super::super::region::{is_region, nearest_region};
-use super::audits;
 use super::inputs::endpoint_url;
+use super::queue::{Claims, Place};
+use super::{audits, events, logs, umbrella};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The longest tag that Devo takes, in characters.
 const MAX_TAG: usize = 1_024;
 
-/// The queues that services read so far.
-#[derive(Default)]
-pub(super) struct Claims(Vec<(String, String)>);
+type ReadModules = fn(&mut Mapping<'_>, &mut Place<'_>) -> Option<Vec<ServiceKind>>;
 
-impl Claims {
-    /// Two readers of one queue would each see half of it, and remember half of what was delivered.
-    pub(super) fn claim(&mut self, field: &Field<'_>, queue: &QueueRef, region: &str, of: &str) {
-        let identity = match queue {
-            QueueRef::Name(name) => format!("{region} {name} {of}"),
-            QueueRef::Url(url) => url.clone(),
-            QueueRef::Arn { account, name, .. } => format!("{region} {name} of {account}"),
-        };
-        match self.0.iter().find(|(other, _)| *other == identity) {
-            Some((_, path)) => {
-                field.fail::<()>(
-                    format!("the queue `{queue}` of {region} is already read by {path}"),
-                    "have one service read it",
-                );
-            }
-            None => self.0.push((identity, field.path().to_owned())),
-        }
-    }
+/// A service that there is.
+struct Known {
+    name: &'static str,
+    /// Whether its table can have the event's type as the last component.
+    typed: bool,
+    modules: ReadModules,
 }
+
+const KNOWN: [Known; 5] = [
+    Known {
+        name: "service-events-all",
+        typed: true,
+        modules: events::service_events,
+    },
+    Known {
+        name: "sqs-cloudwatch-consumer",
+        typed: false,
+        modules: events::security_hub,
+    },
+    Known {
+        name: "audit-events-all",
+        typed: true,
+        modules: audits::read,
+    },
+    Known {
+        name: "non-cloudwatch-logs",
+        typed: true,
+        modules: logs::read,
+    },
+    Known {
+        name: "cisco-umbrella",
+        typed: false,
+        modules: umbrella::read,
+    },
+];
 
 /// The enabled ones.
 pub(super) fn read(
@@ -67,9 +79,8 @@ fn service(
     if !map.read_or("enabled", true, Field::boolean) {
         return None;
     }
-    let read_kind = match field.name() {
-        audits::NAME => audits::read,
-        _ => return refuse(&mut map),
+    let Some(known) = KNOWN.iter().find(|known| known.name == field.name()) else {
+        return refuse(&mut map);
     };
     let regions = map.require("regions", "name them, such as `[us-east-2]`", regions);
     let request_period = map.read_or(
@@ -78,8 +89,9 @@ fn service(
         |field| field.seconds(Duration::from_secs(1)..=DAY),
     );
     let tag = map.read("tag", tag);
-    let auto_event_type = map.read_or("auto_event_type", false, Field::boolean);
-    map.read("start_time", start_time);
+    let auto_event_type = map.read_or("auto_event_type", false, |field| {
+        auto_event_type(field, known.typed)
+    });
     let endpoints = match map.read("endpoint_url", endpoint_url) {
         Some(url) => Endpoints {
             sqs: Some(url.clone()),
@@ -88,12 +100,12 @@ fn service(
         },
         None => endpoints.clone(),
     };
-    let kind = read_kind(
-        &mut map,
-        regions.as_deref().unwrap_or_default(),
-        account,
+    let mut place = Place {
+        regions: regions.as_deref().unwrap_or_default(),
+        account: account.unwrap_or_default(),
         claims,
-    );
+    };
+    let modules = (known.modules)(&mut map, &mut place);
     map.finish();
     Some(Service {
         name: field.name().to_owned(),
@@ -102,22 +114,23 @@ fn service(
         tag,
         auto_event_type,
         endpoints,
-        kind: kind?,
+        modules: modules?,
     })
 }
 
-/// Checked all the same, so that a file with a wrong one does not break when the services come that use it.
-fn start_time(field: &Field<'_>) -> Option<Timestamp> {
-    let time = field.time()?;
-    field.warn(
-        "no effect on a service that a queue feeds: whatever the queue names is collected",
-        "",
-    );
-    Some(time)
+fn auto_event_type(field: &Field<'_>, typed: bool) -> Option<bool> {
+    let wanted = field.boolean()?;
+    if wanted && !typed {
+        field.warn(
+            "`auto_event_type` has no effect here: the table of this service has no event type",
+            "",
+        );
+    }
+    Some(wanted)
 }
 
 fn regions(field: &Field<'_>) -> Option<Vec<String>> {
-    let regions = field.list(|item| {
+    field.set("regions", |item| {
         let region = item.text()?;
         match is_region(&region) {
             true => Some(region),
@@ -129,16 +142,7 @@ fn regions(field: &Field<'_>) -> Option<Vec<String>> {
                 },
             ),
         }
-    })?;
-    let mut seen = HashSet::new();
-    match regions.iter().find(|region| !seen.insert(region.as_str())) {
-        _ if regions.is_empty() => field.fail("no regions", "name at least one"),
-        Some(twice) => field.fail(
-            format!("`{twice}` stands here twice"),
-            "keep one of the two",
-        ),
-        None => Some(regions),
-    }
+    })
 }
 
 /// A table: components with `.` between them, perhaps with the event's type in it.
@@ -172,7 +176,7 @@ fn refuse(map: &mut Mapping<'_>) -> Option<Service> {
         return None;
     }
     let name = field.name();
-    let known = services_to_come().chain([audits::NAME]);
+    let known = services_to_come().chain(KNOWN.iter().map(|known| known.name));
     field.fail_whole(
         format!("unknown service `{name}`"),
         did_you_mean(name, known, || {
