@@ -24,11 +24,13 @@ pub enum Kind {
     Object = 3,
     /// An object given up on: [`Quarantined`](super::record::Quarantined).
     Quarantine = 4,
+    /// How far a bucket was listed: [`ListingCursor`](super::record::ListingCursor).
+    Listing = 5,
 }
 
 impl Kind {
     /// Every kind this program knows.
-    pub const ALL: [Self; 2] = [Self::Object, Self::Quarantine];
+    pub const ALL: [Self; 3] = [Self::Object, Self::Quarantine, Self::Listing];
 
     /// The name used by the command line and by exports.
     #[must_use]
@@ -36,6 +38,7 @@ impl Kind {
         match self {
             Self::Object => "object",
             Self::Quarantine => "quarantine",
+            Self::Listing => "listing",
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) fn child(
                 // AWS counts calls by account and region, and so do the limits.
                 Caller::new(session, limiter(input))
             });
-            services.push(registry::child(
+            services.extend(registry::children(
                 input,
                 service,
                 region,

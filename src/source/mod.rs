@@ -3,8 +3,15 @@
 //! A new service is one file here and one line in [`registry`]. How objects and queues are read is in [`object`] and [`sqs`].
 
 mod audits_s3;
+mod cloudfront;
+mod flowlogs;
+mod parquet_logs;
 mod puller;
+mod security_hub;
+mod service_events;
 mod tally;
+mod umbrella;
+mod wiring;
 
 pub mod object;
 pub mod registry;

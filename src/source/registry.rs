@@ -1,291 +1,135 @@
-//! Which services there are, and what each is made of. A new service is one more arm in [`child`].
+//! Which services there are. A new one is a file beside this and one more arm in [`children`].
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
-
-use thiserror::Error;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::audits_s3::{self, CloudTrailFiles};
-use super::object::{
-    Fetcher, Format, Ledger, ObjectHandler, ObjectSettings, ParserSettings, Selection, parse_jobs,
-};
-use super::sqs::{QueueSettings, QueueSource};
-use super::{Identity, Kind, PullerSettings, Source, Tally, run};
-use crate::checkpoint::{CheckpointStore, KeyError, Scope};
-use crate::config::model::{AuditsS3, Input, Service, ServiceKind};
-use crate::delivery::{Budget, Outlet};
-use crate::event::tag::{TagSuffix, TagTemplateError};
-use crate::event::{PullingId, TagTemplate};
-use crate::session::{Caller, s3_client};
-use crate::supervision::{ChildSpec, Intensity, Strategy, SupervisorSpec};
+use super::cloudfront::{self, CloudFrontFiles};
+use super::flowlogs::{self, FlowLogFiles};
+use super::object::lines::TextOrParquet;
+use super::parquet_logs::{ParquetFiles, RowMeaning};
+use super::security_hub::{self, SecurityHub};
+use super::service_events::{self, EventTags, ServiceEvents};
+use super::umbrella::{self, UmbrellaFiles};
+use super::wiring::Wiring;
+use crate::config::model::{Input, LogFiles, QueueFed, Service, ServiceKind};
+use crate::event::TagCache;
+use crate::session::Caller;
+use crate::supervision::ChildSpec;
 
-/// The version of the events' format, the component behind the region in every tag (Devo's list of AWS tables).
-const FORMAT_VERSION: &str = "1";
+pub use super::wiring::{RegistryError, Surroundings};
 
-/// What the module that feeds on S3 by way of SQS is called while it is set up (the vendor's runbook).
-const SETUP_OF_QUEUED_OBJECTS: &str = "AwsSqsS3GenericPuller";
-
-/// What is left of the time for draining to give back what could not be delivered in it.
-const LAST_MOMENT: Duration = Duration::from_secs(1);
-
-/// What every service of an input is given.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// Where events go.
-    pub outlet: Outlet,
-    /// What bounds the memory.
-    pub budget: Budget,
-    /// Where it is written down how far everything was delivered.
-    pub store: Arc<dyn CheckpointStore>,
-    /// This machine's name, for the records.
-    pub hostname: String,
-    /// Closed when the collector begins to stop.
-    pub intake: CancellationToken,
-    /// How long what is in flight may take to be delivered when the collector stops.
-    pub drain: Duration,
-    /// How often children may be restarted.
-    pub intensity: Intensity,
-}
-
-/// Why a service cannot be set up as configured.
-#[derive(Debug, Error)]
-pub enum RegistryError {
-    /// The table does not make a tag.
-    #[error("service {service} of input {input}: {source}")]
-    Tag {
-        /// The input.
-        input: String,
-        /// The service.
-        service: String,
-        /// What is wrong.
-        source: TagTemplateError,
-    },
-    /// A name is too long for a checkpoint's key.
-    #[error("service {service} of input {input}: {source}")]
-    Key {
-        /// The input.
-        input: String,
-        /// The service.
-        service: String,
-        /// What is wrong.
-        source: KeyError,
-    },
-}
-
-/// The supervisor of one service in one region.
+/// The supervisors of one service in one region, one a module.
 ///
 /// # Errors
 /// The service cannot be set up as configured.
-pub fn child(
+pub fn children(
     input: &Input,
     service: &Service,
     region: &str,
     caller: &Caller,
     surroundings: &Surroundings,
-) -> Result<ChildSpec, RegistryError> {
-    let (module, children) = match &service.kind {
+) -> Result<Vec<ChildSpec>, RegistryError> {
+    let wiring = Wiring {
+        input,
+        service,
+        region,
+        caller,
+        surroundings,
+    };
+    let modules = service.modules.iter();
+    modules.map(|module| child(&wiring, module)).collect()
+}
+
+fn child(wiring: &Wiring<'_>, module: &ServiceKind) -> Result<ChildSpec, RegistryError> {
+    match module {
+        ServiceKind::ServiceEvents(events) => {
+            let table = wiring.by_type(service_events::TABLE, service_events::TABLE_BY_TYPE);
+            let tags = event_tags(wiring, events, table)?;
+            let format = Arc::new(ServiceEvents { tags });
+            wiring.messages(service_events::MODULE, events, format)
+        }
+        ServiceKind::SecurityHub(findings) => {
+            let tags = event_tags(wiring, findings, security_hub::TABLE)?;
+            let format = Arc::new(SecurityHub { tags });
+            wiring.messages(service_events::MODULE, findings, format)
+        }
         ServiceKind::AuditsS3(audits) => {
-            let table = if service.auto_event_type {
-                audits_s3::TABLE_BY_TYPE
-            } else {
-                audits_s3::TABLE
-            };
+            let table = wiring.by_type(audits_s3::TABLE, audits_s3::TABLE_BY_TYPE);
             let format = CloudTrailFiles {
-                tags: tags(input, service, table)?,
-                region: region.to_owned(),
+                tags: wiring.tags(table)?,
+                region: wiring.region.to_owned(),
                 by_event: audits.use_region_and_account_id_from_event,
                 drop_event_names: Arc::new(audits.drop_event_names.iter().cloned().collect()),
-                max_event_bytes: usize::try_from(audits.max_event_bytes).unwrap_or(usize::MAX),
+                max_event_bytes: bytes(audits.objects.max_event_bytes),
             };
-            let identity = Identity {
-                input: input.name.clone(),
-                input_id: input.id.clone(),
-                service: service.name.clone(),
-                kind: Kind::Predefined,
-                module: audits_s3::MODULE,
-                setup_module: SETUP_OF_QUEUED_OBJECTS,
-                region: region.to_owned(),
+            wiring.objects(audits_s3::MODULE, &audits.objects, Arc::new(format))
+        }
+        ServiceKind::FlowLogs(logs) => {
+            let table = wiring.by_type(flowlogs::TABLE, flowlogs::TABLE_BY_TYPE);
+            let parquet = parquet(wiring, logs, table, &flowlogs::ROWS)?;
+            let text = FlowLogFiles {
+                tags: Arc::clone(&parquet.tags),
+                region: wiring.region.to_owned(),
+                by_event: logs.use_region_and_account_id_from_event,
+                format: logs.format,
+                max_event_bytes: bytes(logs.objects.max_event_bytes),
             };
-            let children = queued_objects(
-                input,
-                service,
-                audits,
-                &identity,
-                Arc::new(format),
-                caller,
-                surroundings,
-            )?;
-            (audits_s3::MODULE, children)
+            let format = TextOrParquet {
+                text: Arc::new(text),
+                parquet: Arc::new(parquet),
+            };
+            wiring.objects(flowlogs::MODULE, &logs.objects, Arc::new(format))
         }
-    };
-    let spec = SupervisorSpec::new(Strategy::RestForOne)
-        .intensity(surroundings.intensity)
-        .children(children);
-    let name = format!("{}:{module}:{region}", service.name);
-    Ok(ChildSpec::supervisor(name, spec))
-}
-
-/// The service's tag template: its own table unless the configuration overrides it.
-fn tags(input: &Input, service: &Service, table: &str) -> Result<Arc<TagTemplate>, RegistryError> {
-    let table = service.tag.as_deref().unwrap_or(table);
-    let suffix = TagSuffix {
-        format_version: FORMAT_VERSION.to_owned(),
-        environment: input.environment.clone(),
-    };
-    let template = TagTemplate::new(table, Some(&suffix)).map_err(|source| RegistryError::Tag {
-        input: input.name.clone(),
-        service: service.name.clone(),
-        source,
-    })?;
-    Ok(Arc::new(template))
-}
-
-/// The puller and the parsers of a service that reads S3 by way of SQS. The channel between them outlives them all.
-fn queued_objects(
-    input: &Input,
-    service: &Service,
-    settings: &AuditsS3,
-    identity: &Identity,
-    format: Arc<dyn Format>,
-    caller: &Caller,
-    surroundings: &Surroundings,
-) -> Result<Vec<ChildSpec>, RegistryError> {
-    let scope = Scope::new(
-        &identity.input,
-        &identity.service,
-        identity.module,
-        &identity.region,
-    )
-    .map_err(|source| RegistryError::Key {
-        input: input.name.clone(),
-        service: service.name.clone(),
-        source,
-    })?;
-    let outlet = &surroundings.outlet;
-    let ledger = Ledger::new(Arc::clone(&surroundings.store), scope, outlet.clone());
-    let tally = Arc::new(Tally::default());
-    let (pulling_id_tx, pulling_id) = watch::channel(PullingId::now());
-    // Jobs are handed over when a parser is free, so that none waits in a place where a crash could lose it.
-    let (jobs_tx, jobs) = async_channel::bounded(1);
-
-    let parsing = Arc::new(ParserSettings {
-        jobs,
-        format: Arc::clone(&format),
-        ledger: ledger.clone(),
-        outlet: outlet.clone(),
-        budget: surroundings.budget.clone(),
-        hostname: surroundings.hostname.clone(),
-        pulling_id,
-        tally: Arc::clone(&tally),
-    });
-    let queue = QueueSettings {
-        origin: identity.origin(),
-        queue: settings.queue.clone(),
-        sqs_endpoint_url: service.endpoints.sqs.clone(),
-        caller: caller.clone(),
-        visibility_timeout: settings.visibility_timeout,
-        max_receive_count: settings.max_receive_count.get(),
-        concurrency: settings.concurrency,
-        pulling_id: Arc::new(pulling_id_tx),
-        tally: Arc::clone(&tally),
-    };
-    let selection = Selection {
-        format,
-        filter: settings.s3_file_type_filter.clone(),
-    };
-    let objects = ObjectSettings {
-        origin: identity.origin(),
-        selection,
-        ledger,
-        dedup_window: settings.dedup_window,
-        outlet: outlet.clone(),
-        jobs: jobs_tx,
-        tally,
-        intake: surroundings.intake.clone(),
-    };
-    let puller = PullerSettings {
-        identity: identity.clone(),
-        session: Some(caller.session().clone()),
-        period: service.request_period,
-        environment_in_event: input
-            .environment
-            .clone()
-            .filter(|_| input.environment_in_event),
-        intake: surroundings.intake.clone(),
-        drain: surroundings.drain.saturating_sub(LAST_MOMENT),
-    };
-    let parsers = parsers(
-        &parsing,
-        caller,
-        service.endpoints.s3.as_deref(),
-        settings.concurrency,
-        surroundings,
-    );
-    Ok(vec![
-        puller_child(puller, surroundings.drain, move |intake| {
-            let mut objects = objects.clone();
-            objects.intake = intake;
-            Box::new(QueueSource::new(queue.clone(), ObjectHandler::new(objects)))
-        }),
-        parsers,
-    ])
-}
-
-/// A puller, whose source is made anew, with an intake of its own, each time it is started.
-fn puller_child(
-    settings: PullerSettings,
-    drain: Duration,
-    make: impl Fn(CancellationToken) -> Box<dyn Source> + Send + Sync + 'static,
-) -> ChildSpec {
-    ChildSpec::worker("puller", move |shutdown: CancellationToken| {
-        // When only this service is restarted, only its own intake closes.
-        let mut settings = settings.clone();
-        settings.intake = settings.intake.child_token();
-        let source = make(settings.intake.clone());
-        async move {
-            run(source, settings, shutdown).await;
-            Ok::<_, Infallible>(())
+        ServiceKind::CloudFrontLogs(logs) => {
+            let table = wiring.by_type(cloudfront::TABLE, cloudfront::TABLE_BY_TYPE);
+            let parquet = parquet(wiring, logs, table, &cloudfront::ROWS)?;
+            let text = CloudFrontFiles {
+                tags: Arc::clone(&parquet.tags),
+                region: wiring.region.to_owned(),
+                by_event: logs.use_region_and_account_id_from_event,
+                format: logs.format,
+                max_event_bytes: bytes(logs.objects.max_event_bytes),
+            };
+            let format = TextOrParquet {
+                text: Arc::new(text),
+                parquet: Arc::new(parquet),
+            };
+            wiring.objects(cloudfront::MODULE, &logs.objects, Arc::new(format))
         }
+        ServiceKind::Umbrella(objects) => {
+            let limit = bytes(objects.max_event_bytes);
+            let format = UmbrellaFiles::new(wiring.service.tag.as_deref(), limit)
+                .map_err(|error| wiring.tag_error(error))?;
+            wiring.objects(umbrella::MODULE, objects, Arc::new(format))
+        }
+    }
+}
+
+fn event_tags(
+    wiring: &Wiring<'_>,
+    queue: &QueueFed,
+    table: &str,
+) -> Result<EventTags, RegistryError> {
+    let cache = TagCache::new(wiring.tags(table)?);
+    let by_event = queue.use_region_and_account_id_from_event;
+    Ok(EventTags::new(cache, wiring.region, by_event))
+}
+
+fn parquet(
+    wiring: &Wiring<'_>,
+    logs: &LogFiles,
+    table: &str,
+    meaning: &'static RowMeaning,
+) -> Result<ParquetFiles, RegistryError> {
+    Ok(ParquetFiles {
+        meaning,
+        tags: wiring.tags(table)?,
+        region: wiring.region.to_owned(),
+        by_event: logs.use_region_and_account_id_from_event,
+        format: logs.format,
     })
-    .shutdown(drain)
 }
 
-fn parsers(
-    settings: &Arc<ParserSettings>,
-    caller: &Caller,
-    s3_endpoint_url: Option<&str>,
-    count: usize,
-    surroundings: &Surroundings,
-) -> ChildSpec {
-    let children = (0..count).map(|number| {
-        let settings = Arc::clone(settings);
-        let caller = caller.clone();
-        let endpoint = s3_endpoint_url.map(ToOwned::to_owned);
-        ChildSpec::worker(
-            format!("parser-{number}"),
-            move |shutdown: CancellationToken| {
-                let settings = Arc::clone(&settings);
-                let caller = caller.clone();
-                let endpoint = endpoint.clone();
-                async move {
-                    let established = tokio::select! {
-                        () = shutdown.cancelled() => return Ok(()),
-                        established = caller.session().established() => established,
-                    };
-                    let client = s3_client(&established, endpoint.as_deref());
-                    let fetcher = Fetcher::new(client, caller);
-                    parse_jobs(settings, fetcher, &established.account, &shutdown).await;
-                    Ok::<_, Infallible>(())
-                }
-            },
-        )
-        .shutdown(surroundings.drain)
-    });
-    let spec = SupervisorSpec::new(Strategy::OneForOne)
-        .intensity(surroundings.intensity)
-        .children(children.collect::<Vec<_>>());
-    ChildSpec::supervisor("parsers", spec)
+fn bytes(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }

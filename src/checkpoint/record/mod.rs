@@ -4,9 +4,11 @@
 //! changes keeps its earlier struct, gets a new schema number, and reads the earlier one in [`Record::upgrade`]. Schema
 //! numbers are never used twice, so a value says by itself what it is.
 
+mod listing;
 mod object;
 mod quarantined;
 
+pub use listing::ListingCursor;
 pub use object::{ObjectId, ObjectProgress, OutputProgress};
 pub use quarantined::Quarantined;
 
@@ -38,6 +40,7 @@ pub fn describe(value: &[u8]) -> Result<serde_json::Value, DecodeError> {
     match envelope.schema {
         ObjectProgress::SCHEMA => readable::<ObjectProgress>(envelope),
         Quarantined::SCHEMA => readable::<Quarantined>(envelope),
+        ListingCursor::SCHEMA => readable::<ListingCursor>(envelope),
         other => Err(DecodeError::UnknownSchema(other)),
     }
 }

@@ -35,6 +35,11 @@ pub trait Extractor: Send + Sync {
     /// # Errors
     /// It should not be; why, in words for the operator.
     fn finish(&mut self) -> Result<(), String>;
+
+    /// How many records of the object were longer than is allowed and were cut, since the last call.
+    fn take_cut_records(&mut self) -> u64 {
+        0
+    }
 }
 
 /// One record of an object.

@@ -174,12 +174,26 @@ impl Ledger {
         Ok(())
     }
 
-    /// Forgets objects that every output has and that were last touched longer than `window` ago; returns how many. What an
-    /// output still lacks is remembered for as long as SQS can keep its message.
+    /// Whether the object was put in quarantine.
     ///
     /// # Errors
     /// The store could not be asked.
-    pub async fn forget(&self, window: Duration) -> Result<usize, StoreError> {
+    pub async fn is_quarantined(&self, object: &ObjectId) -> Result<bool, StoreError> {
+        let value = self.store.load(object.quarantine_key(&self.scope)).await?;
+        let entry = value.and_then(|value| envelope::decode::<Quarantined>(&value).ok());
+        Ok(entry.is_some_and(|entry| entry.object == *object))
+    }
+
+    /// Forgets objects that every output has, that were last touched longer than `window` ago, and that `may_forget` lets go;
+    /// returns how many. What an output still lacks is remembered for as long as SQS can keep its message.
+    ///
+    /// # Errors
+    /// The store could not be asked.
+    pub async fn forget(
+        &self,
+        window: Duration,
+        may_forget: impl Fn(&ObjectId) -> bool,
+    ) -> Result<usize, StoreError> {
         let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let now = now_unix_ms();
         let is_old = |progress: &ObjectProgress| {
@@ -189,7 +203,7 @@ impl Ledger {
             } else {
                 window_ms.max(LONGEST_RETENTION_MS)
             };
-            progress.updated_unix_ms < now.saturating_sub(kept_ms)
+            progress.updated_unix_ms < now.saturating_sub(kept_ms) && may_forget(&progress.object)
         };
         let mut after = None;
         let mut forgotten = 0;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::compression::Decoder;
 use super::fetch::{FetchError, Fetcher, ObjectBody};
@@ -23,6 +24,8 @@ const RECORD_OVERHEAD_BYTES: usize = 512;
 
 /// What all parsers of one puller share.
 pub struct ParserSettings {
+    /// How the puller signs in the log.
+    pub origin: Arc<str>,
     /// Where the jobs come from; outlives the parsers.
     pub jobs: async_channel::Receiver<Job>,
     /// What the objects are.
@@ -199,6 +202,15 @@ impl Parser {
         // What came before a fault is as good as any other event.
         sending.flush().await;
         let records = sending.next;
+        let cut_records = self.extractor.take_cut_records();
+        if cut_records > 0 {
+            warn!(
+                origin = %self.settings.origin,
+                "{cut_records} record(s) of s3://{}/{} were longer than max_event_bytes and were cut",
+                object.bucket,
+                object.key,
+            );
+        }
         if result.is_ok() {
             unit.seal(records);
         }

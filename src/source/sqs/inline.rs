@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::{Fault, Handler, Message, Place, Verdict, What};
 use crate::checkpoint::record::Quarantined;
-use crate::delivery::{BatchBuilder, Budget, Outcome, Outlet, OutputId, Unit};
+use crate::delivery::{BatchBuilder, Budget, Outlet, OutputId, Settlement, Unit};
 use crate::event::{EventTime, EventType, Framing, LineFramer, PullingId, Tag};
 use crate::session::Session;
 use crate::source::object::Ledger;
@@ -46,6 +46,7 @@ pub struct Cut<'a> {
 }
 
 /// What a handler of such messages works with.
+#[derive(Clone)]
 pub struct InlineSettings {
     /// How the puller signs in the log.
     pub origin: Arc<str>,
@@ -130,8 +131,8 @@ impl InlineHandler {
         })
     }
 
-    /// Sends the events to the outputs that lack them, each from its position on.
-    async fn send(&self, gathered: &Gathered, starts: &[(OutputId, u64)]) -> Outcome {
+    /// Puts the events on their way to the outputs that lack them, each from its position on.
+    async fn send(&self, gathered: &Gathered, starts: &[(OutputId, u64)]) -> Settlement {
         let settings = &self.settings;
         let (unit, settlement) = Unit::open(starts.iter().copied());
         let first = starts.iter().map(|(_, start)| *start).min().unwrap_or(0);
@@ -158,7 +159,7 @@ impl InlineHandler {
             settings.outlet.send(&unit, first..end, batch).await;
         }
         unit.seal(end);
-        settlement.settled().await
+        settlement
     }
 
     /// Sends until every output has everything; `false` if the puller stops before.
@@ -168,12 +169,13 @@ impl InlineHandler {
         self.settings.tally.generated(gathered.events.len() as u64);
         let mut place = Some(place);
         loop {
-            let sending = self.send(gathered, &starts);
-            let outcome = sending.await;
+            let settlement = self.send(gathered, &starts).await;
+            // The rest is waiting for confirmations: the next messages can be read meanwhile.
+            place.take();
+            let outcome = settlement.settled().await;
             if outcome.is_delivered() {
                 return true;
             }
-            place.take();
             starts = outcome
                 .lanes
                 .iter()

@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::checkpoint::record::{ObjectId, Quarantined};
 
 pub use consumer::{Consumer, ConsumerSettings, Place};
-pub use queue::{Attributes, Message, Queue};
+pub use queue::{Attributes, BATCH, Message, Queue};
 pub use source::{QueueSettings, QueueSource};
 
 /// What is to become of a message.

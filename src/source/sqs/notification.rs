@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub use excerpt::Excerpt;
+pub use form::decode as decode_key;
 
 use crate::event::EventTime;
 

@@ -13,7 +13,7 @@ use crate::config::model::QueueRef;
 use crate::session::{CallError, Caller};
 
 /// SQS takes and gives at most this many messages a call (SQS API reference, ReceiveMessage).
-pub(super) const BATCH: usize = 10;
+pub const BATCH: usize = 10;
 
 /// The longest poll that SQS allows (SQS API reference, WaitTimeSeconds), in seconds.
 const LONG_POLL_S: i32 = 20;

@@ -24,7 +24,7 @@ pub struct BytesWindow {
 }
 
 impl BytesWindow {
-    pub(super) fn new(max_record_bytes: usize) -> Self {
+    pub(in crate::source::object) fn new(max_record_bytes: usize) -> Self {
         let max_len = max_record_bytes.saturating_add(2 * MIN_ROOM);
         Self {
             bytes: vec![0; INITIAL_LEN.min(max_len)],
@@ -68,22 +68,22 @@ impl BytesWindow {
     }
 
     /// The bytes held.
-    pub(super) fn held(&self) -> &[u8] {
+    pub(in crate::source::object) fn held(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
     /// Drops the first `len` bytes held.
-    pub(super) fn drop_front(&mut self, len: usize) {
+    pub(in crate::source::object) fn drop_front(&mut self, len: usize) {
         self.start += len;
     }
 
     /// The `len` bytes that were dropped last.
-    pub(super) fn dropped(&self, len: usize) -> &[u8] {
+    pub(in crate::source::object) fn dropped(&self, len: usize) -> &[u8] {
         &self.bytes[self.start - len..self.start]
     }
 
     /// The offset in the stream of the first byte held.
-    pub(super) fn offset(&self) -> u64 {
+    pub(in crate::source::object) fn offset(&self) -> u64 {
         self.base + self.start as u64
     }
 }

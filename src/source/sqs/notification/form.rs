@@ -3,7 +3,7 @@
 /// The key that `encoded` stands for: `+` is a space, `%XX` a byte of UTF-8; a `%` without two digits is itself.
 ///
 /// `None` if the result is not UTF-8, which no key of S3 is.
-pub(super) fn decode(encoded: &str) -> Option<String> {
+pub fn decode(encoded: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.as_bytes();
     while let [first, tail @ ..] = rest {
