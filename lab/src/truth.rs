@@ -68,7 +68,8 @@ impl Truth {
         };
         for line in lines {
             comparison.received += 1;
-            let record = Line::parse(line.as_ref()).and_then(|line| line.record());
+            let record = Line::parse(line.as_ref())
+                .map(|line| line.record().unwrap_or_else(|| line.message.to_vec()));
             match record.as_deref().and_then(|record| left.get_mut(record)) {
                 Some(0) => comparison.duplicated += 1,
                 Some(count) => *count -= 1,

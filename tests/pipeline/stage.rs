@@ -30,6 +30,8 @@ pub(super) struct Setting {
     pub(super) redrive_after: Option<u32>,
     /// Keys of the service, one a line.
     pub(super) service: String,
+    /// Other services in the place of `audit-events-all`, in YAML; `None` for that one.
+    pub(super) services: Option<String>,
     /// Keys of `globals`, one a line.
     pub(super) globals: String,
     /// Whole outputs besides the receiver, in YAML, indented by two.
@@ -48,6 +50,7 @@ impl Default for Setting {
             visibility_s: 30,
             redrive_after: Some(100),
             service: "auto_event_type: true".to_owned(),
+            services: None,
             globals: String::new(),
             outputs: String::new(),
             credentials:
@@ -113,8 +116,11 @@ impl Stage {
 
     /// The configuration as an operator would write it.
     pub(super) fn yaml(&self) -> String {
+        let services = self.setting.services.clone().unwrap_or_else(|| {
+            let service = indent(&self.setting.service, 2);
+            format!("audit-events-all:\n  types: [audits_s3]\n  regions: [{REGION}]\n  audit_sqs_queue_name: {QUEUE}\n{service}")
+        });
         let Setting {
-            service,
             globals,
             outputs,
             credentials,
@@ -143,16 +149,11 @@ inputs:
     endpoint_url: {endpoint}
     credentials: {credentials}
     services:
-      audit-events-all:
-        types: [audits_s3]
-        regions: [{REGION}]
-        audit_sqs_queue_name: {QUEUE}
-{service}
-",
+{services}",
             port = self.receiver.address().port(),
             endpoint = self.lab.endpoint(),
             globals = indent(globals, 2),
-            service = indent(service, 8),
+            services = indent(&services, 6),
         )
     }
 
@@ -213,7 +214,11 @@ inputs:
 
     /// Waits until the queue is empty: everything is delivered, checkpointed and deleted.
     pub(super) async fn drained(&self) {
-        let drained = self.lab.sqs().until(QUEUE, |queue| queue.is_drained());
+        self.drained_of(QUEUE).await;
+    }
+
+    pub(super) async fn drained_of(&self, queue: &str) {
+        let drained = self.lab.sqs().until(queue, |queue| queue.is_drained());
         within(drained).await.unwrap();
     }
 

@@ -1,5 +1,7 @@
-//! `cloudweir-lab demo`: the collector's main job end to end, with no AWS account: the lab, a mutual-TLS receiver, and the real
-//! program between them, fed with real CloudTrail files and generated ones.
+//! `cloudweir-lab demo`: the collector's job end to end, with no AWS account: the lab, a mutual-TLS receiver, and the real
+//! program between them, fed with real CloudTrail files and generated events of every service that a queue feeds.
+
+mod services;
 
 use std::{
     env,
@@ -11,25 +13,26 @@ use std::{
 };
 
 use cloudweir_lab::{
-    Comparison, Lab, LabOptions, Receiver, ReceiverOptions, TlsOptions, Truth, certs,
-    generate::{Objects, Plan, Records},
+    Comparison, Lab, LabOptions, Line, Receiver, ReceiverOptions, TlsOptions, certs,
+    generate::{Plan, Records},
 };
+use services::Service;
 use tokio::{
     process::{Child, Command},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-/// Names that `config/demo.yaml` has too.
-const QUEUE: &str = "cloudtrail";
+/// The region that `config/demo.yaml` has too.
 const REGION: &str = "us-east-2";
-const BUCKET: &str = "demo-trail";
+/// What the names of all buckets begin with.
+const BUCKET: &str = "demo";
 
 /// Without any further line for this long the demo gives up waiting.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Records in all, the real ones included
+    /// CloudTrail records in all, the real ones included
     #[arg(long, default_value_t = 100_000)]
     records: usize,
     /// Records of a generated object
@@ -54,12 +57,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let outcome = demo.follow(&mut collector, arguments.watch).await;
     let status = stop(&mut collector).await?;
     outcome?;
-    let comparison = demo.truth.compare(demo.receiver.lines());
-    print_table(&comparison);
+    let complete = demo.print_table();
     if !status.success() {
         return Err(format!("the collector ended with {status}; its log is above").into());
     }
-    if !comparison.is_complete() {
+    if !complete {
         return Err("not everything arrived as it was sent".into());
     }
     Ok(())
@@ -87,7 +89,7 @@ struct Demo {
     lab: Lab,
     receiver: Receiver,
     records: Records,
-    truth: Truth,
+    services: Vec<Service>,
 }
 
 impl Demo {
@@ -98,10 +100,16 @@ impl Demo {
         })
         .await?;
         lab.sqs().create_queue("dead-letters", [])?;
-        let redrive = lab.sqs().redrive("dead-letters", 5);
-        lab.sqs().create_queue(QUEUE, [redrive])?;
-        lab.s3().create_bucket(BUCKET)?;
-        lab.s3().notify(BUCKET, QUEUE)?;
+        let services = services::all();
+        for service in &services {
+            let redrive = lab.sqs().redrive("dead-letters", 5);
+            lab.sqs().create_queue(service.queue, [redrive])?;
+            if !["events", "securityhub"].contains(&service.queue) {
+                let bucket = services::bucket(service.queue);
+                lab.s3().create_bucket(&bucket)?;
+                lab.s3().notify(&bucket, service.queue)?;
+            }
+        }
         let certificates = directory.join("certs");
         certs::write_set(&certificates)?;
         let receiver = Receiver::start(ReceiverOptions {
@@ -115,45 +123,39 @@ impl Demo {
             lab,
             receiver,
             records: Records::from_dir(&arguments.from)?,
-            truth: Truth::default(),
+            services,
         })
     }
 
-    /// Puts the real files as they are, then generated ones up to the number of records asked for.
+    /// Fills the buckets and queues of all services.
     fn fill(&mut self, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-        let mut files = 0;
-        for entry in fs::read_dir(&arguments.from)? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.ends_with(".json.gz") {
-                let key = format!("AWSLogs/218007301253/CloudTrail/us-east-1/2023/07/10/{name}");
-                self.lab.s3().put(BUCKET, &key, fs::read(&path)?)?;
-                files += 1;
-            }
-        }
-        for record in self.records.iter() {
-            self.truth.add(record);
-        }
-        let real = self.records.len();
         let plan = Plan {
-            records: arguments.records.saturating_sub(real),
+            records: arguments.records.saturating_sub(self.records.len()),
             records_per_object: arguments.per_object,
             region: REGION.to_owned(),
             ..Plan::default()
         };
-        let mut objects = 0;
-        for object in self.records.objects(plan)? {
-            self.lab.s3().put(BUCKET, &object.key, object.body)?;
-            for record in &object.records {
-                self.truth.add(&record.json);
+        for service in &mut self.services {
+            if service.queue == "cloudtrail" {
+                let from = &arguments.from;
+                services::fill_trail(service, &self.lab, &self.records, from, plan.clone())?;
+            } else {
+                services::fill(service, &self.lab)?;
             }
-            objects += 1;
         }
         println!(
-            "In the bucket       {} records: {real} real ones in {files} files, the others in {objects} generated objects",
-            self.truth.sent()
+            "To be collected     {} events, {} of them real CloudTrail records",
+            self.sent(),
+            self.records.len(),
         );
         Ok(())
+    }
+
+    fn sent(&self) -> u64 {
+        self.services
+            .iter()
+            .map(|service| service.truth.sent())
+            .sum()
     }
 
     /// Starts the real program, which lies beside this one.
@@ -200,17 +202,17 @@ impl Demo {
                 _ = ticks.tick() => {}
             }
             let received = self.receiver.totals().lines;
-            let queue = self.lab.sqs().stats(QUEUE)?;
+            let (waiting, in_work) = self.queued()?;
             println!(
-                "{:5.1} s   received {received} of {}   in the queue {}, in work {}",
+                "{:5.1} s   received {received} of {}   messages waiting {waiting}, in work {in_work}",
                 started.elapsed().as_secs_f64(),
-                self.truth.sent(),
-                queue.visible,
-                queue.in_flight,
+                self.sent(),
             );
             if watch {
-                self.put_more(&mut more)?;
-            } else if queue.is_drained() && received >= self.truth.sent() {
+                if let Some(trail) = self.services.first_mut() {
+                    services::put_trail(trail, &self.lab, &mut more)?;
+                }
+            } else if waiting + in_work == 0 && received >= self.sent() {
                 return Ok(());
             } else if progress.is_stuck(received) {
                 println!("Nothing has come for {} s: giving up", PATIENCE.as_secs());
@@ -219,14 +221,44 @@ impl Demo {
         }
     }
 
-    fn put_more(&mut self, objects: &mut Objects<'_>) -> Result<(), Box<dyn Error>> {
-        if let Some(object) = objects.next() {
-            self.lab.s3().put(BUCKET, &object.key, object.body)?;
-            for record in &object.records {
-                self.truth.add(&record.json);
-            }
+    /// Messages in all queues: those that wait, and those in work.
+    fn queued(&self) -> Result<(u64, u64), Box<dyn Error>> {
+        let mut queued = (0, 0);
+        for service in &self.services {
+            let queue = self.lab.sqs().stats(service.queue)?;
+            queued.0 += queue.visible;
+            queued.1 += queue.in_flight;
         }
-        Ok(())
+        Ok(queued)
+    }
+
+    /// Prints what arrived, a line a service; returns whether everything did.
+    fn print_table(&self) -> bool {
+        let lines = self.receiver.lines();
+        println!();
+        println!(
+            "{:36} {:>8} {:>10} {:>10} {:>10} {:>8}",
+            "service", "sent", "received", "missing", "duplicated", "altered"
+        );
+        let mut complete = true;
+        for service in &self.services {
+            let own = lines.iter().filter(|line| {
+                Line::parse(line).is_some_and(|line| line.tag.starts_with(service.tag))
+            });
+            let Comparison {
+                sent,
+                received,
+                missing,
+                duplicated,
+                foreign,
+            } = service.truth.compare(own);
+            complete &= missing == 0 && foreign == 0;
+            println!(
+                "{:36} {sent:>8} {received:>10} {missing:>10} {duplicated:>10} {foreign:>8}",
+                service.name
+            );
+        }
+        complete
     }
 }
 
@@ -259,19 +291,4 @@ async fn stop(collector: &mut Child) -> Result<std::process::ExitStatus, Box<dyn
         Ok(status) => Ok(status?),
         Err(_) => Err("the collector did not stop".into()),
     }
-}
-
-fn print_table(comparison: &Comparison) {
-    let Comparison {
-        sent,
-        received,
-        missing,
-        duplicated,
-        foreign,
-    } = comparison;
-    println!();
-    println!("service                       sent   received    missing duplicated    altered");
-    println!(
-        "audit-events-all/audits_s3 {sent:>7} {received:>10} {missing:>10} {duplicated:>10} {foreign:>10}"
-    );
 }
