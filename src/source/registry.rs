@@ -1,14 +1,16 @@
-//! Which services there are. A new one is a file beside this and one more arm in [`children`].
+//! Which services there are. A new one is a file beside this and one more arm in `modules`.
 
 use std::sync::Arc;
 
 use super::audits_s3::{self, CloudTrailFiles};
 use super::cloudfront::{self, CloudFrontFiles};
 use super::flowlogs::{self, FlowLogFiles};
+use super::object::Format;
 use super::object::lines::TextOrParquet;
 use super::parquet_logs::{ParquetFiles, RowMeaning};
 use super::security_hub::{self, SecurityHub};
 use super::service_events::{self, EventTags, ServiceEvents};
+use super::sqs::inline::MessageFormat;
 use super::umbrella::{self, UmbrellaFiles};
 use super::wiring::Wiring;
 use crate::config::model::{Input, LogFiles, QueueFed, Service, ServiceKind};
@@ -18,7 +20,7 @@ use crate::supervision::ChildSpec;
 
 pub use super::wiring::{RegistryError, Surroundings};
 
-/// The supervisors of one service in one region, one a module.
+/// The supervisors of one service in one region, one a module and queue.
 ///
 /// # Errors
 /// The service cannot be set up as configured.
@@ -36,22 +38,25 @@ pub fn children(
         caller,
         surroundings,
     };
-    let modules = service.modules.iter();
-    modules.map(|module| child(&wiring, module)).collect()
+    let mut children = Vec::new();
+    for module in &service.modules {
+        children.extend(modules(&wiring, module)?);
+    }
+    Ok(children)
 }
 
-fn child(wiring: &Wiring<'_>, module: &ServiceKind) -> Result<ChildSpec, RegistryError> {
+fn modules(wiring: &Wiring<'_>, module: &ServiceKind) -> Result<Vec<ChildSpec>, RegistryError> {
     match module {
         ServiceKind::ServiceEvents(events) => {
             let table = wiring.by_type(service_events::TABLE, service_events::TABLE_BY_TYPE);
             let tags = event_tags(wiring, events, table)?;
-            let format = Arc::new(ServiceEvents { tags });
-            wiring.messages(service_events::MODULE, events, format)
+            let format: Arc<dyn MessageFormat> = Arc::new(ServiceEvents { tags });
+            wiring.messages(service_events::MODULE, events, &format)
         }
         ServiceKind::SecurityHub(findings) => {
             let tags = event_tags(wiring, findings, security_hub::TABLE)?;
-            let format = Arc::new(SecurityHub { tags });
-            wiring.messages(service_events::MODULE, findings, format)
+            let format: Arc<dyn MessageFormat> = Arc::new(SecurityHub { tags });
+            wiring.messages(service_events::MODULE, findings, &format)
         }
         ServiceKind::AuditsS3(audits) => {
             let table = wiring.by_type(audits_s3::TABLE, audits_s3::TABLE_BY_TYPE);
@@ -62,7 +67,8 @@ fn child(wiring: &Wiring<'_>, module: &ServiceKind) -> Result<ChildSpec, Registr
                 drop_event_names: Arc::new(audits.drop_event_names.iter().cloned().collect()),
                 max_event_bytes: bytes(audits.objects.max_event_bytes),
             };
-            wiring.objects(audits_s3::MODULE, &audits.objects, Arc::new(format))
+            let format: Arc<dyn Format> = Arc::new(format);
+            wiring.objects(audits_s3::MODULE, &audits.objects, &format)
         }
         ServiceKind::FlowLogs(logs) => {
             let table = wiring.by_type(flowlogs::TABLE, flowlogs::TABLE_BY_TYPE);
@@ -78,7 +84,8 @@ fn child(wiring: &Wiring<'_>, module: &ServiceKind) -> Result<ChildSpec, Registr
                 text: Arc::new(text),
                 parquet: Arc::new(parquet),
             };
-            wiring.objects(flowlogs::MODULE, &logs.objects, Arc::new(format))
+            let format: Arc<dyn Format> = Arc::new(format);
+            wiring.objects(flowlogs::MODULE, &logs.objects, &format)
         }
         ServiceKind::CloudFrontLogs(logs) => {
             let table = wiring.by_type(cloudfront::TABLE, cloudfront::TABLE_BY_TYPE);
@@ -94,13 +101,15 @@ fn child(wiring: &Wiring<'_>, module: &ServiceKind) -> Result<ChildSpec, Registr
                 text: Arc::new(text),
                 parquet: Arc::new(parquet),
             };
-            wiring.objects(cloudfront::MODULE, &logs.objects, Arc::new(format))
+            let format: Arc<dyn Format> = Arc::new(format);
+            wiring.objects(cloudfront::MODULE, &logs.objects, &format)
         }
         ServiceKind::Umbrella(objects) => {
             let limit = bytes(objects.max_event_bytes);
             let format = UmbrellaFiles::new(wiring.service.tag.as_deref(), limit)
                 .map_err(|error| wiring.tag_error(error))?;
-            wiring.objects(umbrella::MODULE, objects, Arc::new(format))
+            let format: Arc<dyn Format> = Arc::new(format);
+            wiring.objects(umbrella::MODULE, objects, &format)
         }
     }
 }

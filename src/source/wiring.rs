@@ -1,6 +1,7 @@
 //! How a service is put together: its puller, what feeds it, its parsers, and the channels between them, which outlive them all.
 
 use std::convert::Infallible;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ use super::sqs::inline::{InlineHandler, InlineSettings, MessageFormat};
 use super::sqs::{BATCH, QueueSettings, QueueSource};
 use super::{Identity, Kind, PullerSettings, Source, Tally, run};
 use crate::checkpoint::{CheckpointStore, KeyError, Scope};
-use crate::config::model::{Feed, Input, Listing, ObjectFed, ObjectQueue, QueueFed, Service};
+use crate::config::model::{
+    Feed, Input, Listing, ObjectFed, ObjectQueue, QueueFed, QueueRef, Service,
+};
 use crate::delivery::{Budget, Outlet};
 use crate::event::tag::{TagSuffix, TagTemplateError};
 use crate::event::{PullingId, TagTemplate};
@@ -94,6 +97,14 @@ struct Shared {
     pulling_id: Arc<watch::Sender<PullingId>>,
 }
 
+/// How messages are received.
+#[derive(Clone, Copy)]
+struct Receiving {
+    visibility_timeout: Option<Duration>,
+    max_receive_count: NonZeroU32,
+    concurrency: usize,
+}
+
 impl Wiring<'_> {
     /// The service's own table, by `auto_event_type`.
     pub(super) fn by_type<'t>(&self, plain: &'t str, by_type: &'t str) -> &'t str {
@@ -125,21 +136,32 @@ impl Wiring<'_> {
         }
     }
 
-    /// A module whose queue has the events themselves.
+    /// The modules whose queues have the events themselves, one a queue.
     pub(super) fn messages(
         &self,
         module: &'static str,
         settings: &QueueFed,
+        format: &Arc<dyn MessageFormat>,
+    ) -> Result<Vec<ChildSpec>, RegistryError> {
+        let of = |queue| self.message_module(module, settings, queue, Arc::clone(format));
+        settings.queues.iter().map(of).collect()
+    }
+
+    fn message_module(
+        &self,
+        module: &'static str,
+        settings: &QueueFed,
+        queue: &QueueRef,
         format: Arc<dyn MessageFormat>,
     ) -> Result<ChildSpec, RegistryError> {
         let shared = self.shared(module, module)?;
-        let feed = ObjectQueue {
-            queue: settings.queue.clone(),
+        let received = Receiving {
             visibility_timeout: settings.visibility_timeout,
             max_receive_count: settings.max_receive_count,
+            // What is handled at the same time are receives, not single messages.
+            concurrency: settings.concurrency * BATCH,
         };
-        // What is handled at the same time are receives, not single messages.
-        let queue = self.queue(&shared, &feed, settings.concurrency * BATCH);
+        let queue = self.queue(&shared, queue, received);
         let inline = InlineSettings {
             origin: shared.identity.origin(),
             format,
@@ -153,28 +175,75 @@ impl Wiring<'_> {
             tally: Arc::clone(&shared.tally),
             intake: self.surroundings.intake.clone(),
         };
+        let name = self.module_name(&shared, settings.queues.len(), &queue.queue);
         let puller = self.puller(&shared.identity, move |intake| {
             let mut inline = inline.clone();
             inline.intake = intake;
             Box::new(QueueSource::new(queue.clone(), InlineHandler::new(inline)))
         });
-        Ok(self.supervisor(&shared.identity, vec![puller]))
+        Ok(self.supervisor(name, vec![puller]))
     }
 
-    /// A module that reads objects of S3.
+    /// The modules that read objects of S3: one a queue, or one that lists the bucket.
     pub(super) fn objects(
         &self,
         module: &'static str,
         settings: &ObjectFed,
-        format: Arc<dyn Format>,
+        format: &Arc<dyn Format>,
+    ) -> Result<Vec<ChildSpec>, RegistryError> {
+        match &settings.feed {
+            Feed::Queue(feed) => {
+                let of = |queue| self.queued_module(module, settings, feed, queue, format);
+                feed.queues.iter().map(of).collect()
+            }
+            Feed::List(listing) => {
+                let shared = self.shared(module, SETUP_OF_QUEUED_OBJECTS)?;
+                let (objects, parsers) = self.reading(&shared, settings, format);
+                let puller = self.listing_puller(&shared, listing, settings.concurrency, objects);
+                let name = self.name(&shared);
+                Ok(vec![self.supervisor(name, vec![puller, parsers])])
+            }
+        }
+    }
+
+    fn queued_module(
+        &self,
+        module: &'static str,
+        settings: &ObjectFed,
+        feed: &ObjectQueue,
+        queue: &QueueRef,
+        format: &Arc<dyn Format>,
     ) -> Result<ChildSpec, RegistryError> {
         let shared = self.shared(module, SETUP_OF_QUEUED_OBJECTS)?;
+        let (objects, parsers) = self.reading(&shared, settings, format);
+        let name = self.module_name(&shared, feed.queues.len(), queue);
+        let received = Receiving {
+            visibility_timeout: feed.visibility_timeout,
+            max_receive_count: feed.max_receive_count,
+            concurrency: settings.concurrency,
+        };
+        let queue = self.queue(&shared, queue, received);
+        let puller = self.puller(&shared.identity, move |intake| {
+            let mut objects = objects.clone();
+            objects.intake = intake;
+            Box::new(QueueSource::new(queue.clone(), ObjectHandler::new(objects)))
+        });
+        Ok(self.supervisor(name, vec![puller, parsers]))
+    }
+
+    /// What delivers objects, and the parsers that it has read them.
+    fn reading(
+        &self,
+        shared: &Shared,
+        settings: &ObjectFed,
+        format: &Arc<dyn Format>,
+    ) -> (ObjectSettings, ChildSpec) {
         // Jobs are handed over when a parser is free, so that none waits in a place where a crash could lose it.
         let (jobs_tx, jobs) = async_channel::bounded(1);
         let parsing = Arc::new(ParserSettings {
             origin: shared.identity.origin(),
             jobs,
-            format: Arc::clone(&format),
+            format: Arc::clone(format),
             ledger: shared.ledger.clone(),
             outlet: self.surroundings.outlet.clone(),
             budget: self.surroundings.budget.clone(),
@@ -185,7 +254,7 @@ impl Wiring<'_> {
         let objects = ObjectSettings {
             origin: shared.identity.origin(),
             selection: Selection {
-                format,
+                format: Arc::clone(format),
                 filter: settings.s3_file_type_filter.clone(),
             },
             ledger: shared.ledger.clone(),
@@ -195,29 +264,7 @@ impl Wiring<'_> {
             tally: Arc::clone(&shared.tally),
             intake: self.surroundings.intake.clone(),
         };
-        let puller = match &settings.feed {
-            Feed::Queue(queue) => self.queue_puller(&shared, queue, settings.concurrency, objects),
-            Feed::List(listing) => {
-                self.listing_puller(&shared, listing, settings.concurrency, objects)
-            }
-        };
-        let parsers = self.parsers(&parsing, settings.concurrency);
-        Ok(self.supervisor(&shared.identity, vec![puller, parsers]))
-    }
-
-    fn queue_puller(
-        &self,
-        shared: &Shared,
-        settings: &ObjectQueue,
-        concurrency: usize,
-        objects: ObjectSettings,
-    ) -> ChildSpec {
-        let queue = self.queue(shared, settings, concurrency);
-        self.puller(&shared.identity, move |intake| {
-            let mut objects = objects.clone();
-            objects.intake = intake;
-            Box::new(QueueSource::new(queue.clone(), ObjectHandler::new(objects)))
-        })
+        (objects, self.parsers(&parsing, settings.concurrency))
     }
 
     fn listing_puller(
@@ -284,31 +331,41 @@ impl Wiring<'_> {
         })
     }
 
-    fn queue(&self, shared: &Shared, feed: &ObjectQueue, concurrency: usize) -> QueueSettings {
+    fn queue(&self, shared: &Shared, queue: &QueueRef, received: Receiving) -> QueueSettings {
         QueueSettings {
             origin: shared.identity.origin(),
-            queue: feed.queue.clone(),
+            queue: queue.clone(),
             sqs_endpoint_url: self.service.endpoints.sqs.clone(),
             caller: self.caller.clone(),
-            visibility_timeout: feed.visibility_timeout,
-            max_receive_count: feed.max_receive_count.get(),
-            concurrency,
+            visibility_timeout: received.visibility_timeout,
+            max_receive_count: received.max_receive_count.get(),
+            concurrency: received.concurrency,
             pulling_id: Arc::clone(&shared.pulling_id),
             tally: Arc::clone(&shared.tally),
         }
     }
 
-    fn supervisor(&self, identity: &Identity, children: Vec<ChildSpec>) -> ChildSpec {
-        let Identity {
-            service,
-            module,
-            region,
-            ..
-        } = identity;
+    /// The module's name in the tree.
+    fn name(&self, shared: &Shared) -> String {
+        let module = shared.identity.module;
+        format!("{}:{module}:{}", self.service.name, self.region)
+    }
+
+    /// The same, with the queue where there is more than one.
+    fn module_name(&self, shared: &Shared, queues: usize, queue: &QueueRef) -> String {
+        let name = self.name(shared);
+        if queues > 1 {
+            format!("{name}:{}", queue.name())
+        } else {
+            name
+        }
+    }
+
+    fn supervisor(&self, name: String, children: Vec<ChildSpec>) -> ChildSpec {
         let spec = SupervisorSpec::new(Strategy::RestForOne)
             .intensity(self.surroundings.intensity)
             .children(children);
-        ChildSpec::supervisor(format!("{service}:{module}:{region}"), spec)
+        ChildSpec::supervisor(name, spec)
     }
 
     /// A puller, whose source is made anew, with an intake of its own, each time it is started.

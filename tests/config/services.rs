@@ -81,14 +81,14 @@ fn a_service_of_events_has_the_documented_defaults() {
             panic!("{module:?}");
         };
         let QueueFed {
-            queue,
+            queues,
             visibility_timeout,
             max_receive_count,
             concurrency,
             use_region_and_account_id_from_event,
             max_event_bytes,
         } = fed;
-        assert_eq!(queue, QueueRef::Name(name.into()));
+        assert_eq!(queues, [QueueRef::Name(name.into())]);
         assert_eq!((visibility_timeout, max_receive_count.get()), (None, 5));
         assert_eq!((concurrency, max_event_bytes), (4, 1 << 20));
         assert!(!use_region_and_account_id_from_event);
@@ -105,7 +105,7 @@ fn a_service_of_objects_has_the_documented_defaults() {
         assert_eq!(
             objects.feed,
             Feed::Queue(ObjectQueue {
-                queue: QueueRef::Name(name.into()),
+                queues: vec![QueueRef::Name(name.into())],
                 visibility_timeout: None,
                 max_receive_count: 5.try_into().unwrap(),
             })
@@ -161,7 +161,7 @@ fn two_types_are_two_modules_that_differ_in_their_queues_only() {
         let Feed::Queue(queue) = &files.objects.feed else {
             panic!("{files:?}");
         };
-        assert_eq!(queue.queue.name(), name);
+        assert_eq!(queue.queues[0].name(), name);
         assert_eq!(queue.visibility_timeout, Some(Duration::from_secs(300)));
         assert_eq!(files.objects.concurrency, 9);
         assert!(files.objects.s3_file_type_filter.is_some());

@@ -50,8 +50,8 @@ fn collected(loaded: &Loaded) -> Vec<String> {
     let modules = services.iter().flat_map(|service| {
         let name = &service.name;
         service.modules.iter().map(move |module| match module {
-            ServiceKind::ServiceEvents(fed) => format!("{name}: events of {}", fed.queue),
-            ServiceKind::SecurityHub(fed) => format!("{name}: findings of {}", fed.queue),
+            ServiceKind::ServiceEvents(fed) => format!("{name}: events of {}", fed.queues[0]),
+            ServiceKind::SecurityHub(fed) => format!("{name}: findings of {}", fed.queues[0]),
             ServiceKind::AuditsS3(audits) => format!("{name}: audits {}", feed(&audits.objects)),
             ServiceKind::FlowLogs(files) => format!("{name}: flow {}", feed(&files.objects)),
             ServiceKind::CloudFrontLogs(files) => format!("{name}: web {}", feed(&files.objects)),
@@ -63,7 +63,7 @@ fn collected(loaded: &Loaded) -> Vec<String> {
 
 fn feed(objects: &ObjectFed) -> String {
     match &objects.feed {
-        Feed::Queue(queue) => format!("by {}", queue.queue),
+        Feed::Queue(queue) => format!("by {}", queue.queues[0]),
         Feed::List(listing) => format!("in {}/{}", listing.bucket, listing.prefix),
     }
 }

@@ -2,6 +2,7 @@
 //! receiver. AWS is the lab unless a test says otherwise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod complaints;
 mod crashes;
 mod credentials;
 mod delivery;

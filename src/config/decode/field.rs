@@ -40,6 +40,10 @@ impl<'a> Field<'a> {
         &self.path
     }
 
+    pub(in crate::config) fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+    }
+
     pub(in crate::config) fn is_null(&self) -> bool {
         self.node.is_null()
     }

@@ -11,8 +11,8 @@ use super::QueueRef;
 /// How events that are a queue's messages are read.
 #[derive(Clone, Debug)]
 pub struct QueueFed {
-    /// The queue.
-    pub queue: QueueRef,
+    /// The queues, at least one.
+    pub queues: Vec<QueueRef>,
     /// `visibility_timeout`: 0 s to 12 h (SQS's limits); the queue's own by default.
     pub visibility_timeout: Option<Duration>,
     /// `max_receive_count`: after so many receives a message that cannot be processed is quarantined, if the queue has no
@@ -55,8 +55,8 @@ pub enum Feed {
 /// A queue of notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectQueue {
-    /// The queue.
-    pub queue: QueueRef,
+    /// The queues, at least one.
+    pub queues: Vec<QueueRef>,
     /// As in [`QueueFed::visibility_timeout`].
     pub visibility_timeout: Option<Duration>,
     /// As in [`QueueFed::max_receive_count`].

@@ -34,12 +34,12 @@ pub(super) fn queue_fed(
     let max_event_bytes = max_event_bytes(map);
     let use_region_and_account_id_from_event = use_region_and_account_id_from_event(map);
     let ObjectQueue {
-        queue,
+        queues,
         visibility_timeout,
         max_receive_count,
     } = queues?.pop()?;
     Some(QueueFed {
-        queue,
+        queues,
         visibility_timeout,
         max_receive_count,
         concurrency,
@@ -165,9 +165,9 @@ fn queues(
         })
         .or(NonZeroU32::new(5))?;
     map.read("start_time", start_time);
-    let of = |queue: Option<_>| {
+    let of = |queues: Option<_>| {
         Some(ObjectQueue {
-            queue: queue?,
+            queues: queues?,
             visibility_timeout,
             max_receive_count,
         })

@@ -35,20 +35,30 @@ impl Claims {
     }
 }
 
-/// The queue that `field` names.
-pub(super) fn read(field: &Field<'_>, place: &mut Place<'_>) -> Option<QueueRef> {
-    let queue = match field.text()?.parse::<QueueRef>() {
-        Ok(queue) => queue,
+/// The queue that `field` names, or the queues that it lists.
+pub(super) fn read(field: &Field<'_>, place: &mut Place<'_>) -> Option<Vec<QueueRef>> {
+    let queues = if field.is_list() {
+        field.set("queues", named)?
+    } else {
+        vec![named(field)?]
+    };
+    for queue in &queues {
+        check_regions(field, queue, place.regions)?;
+        for region in place.regions {
+            place.claims.claim(field, queue, region, place.account);
+        }
+    }
+    Some(queues)
+}
+
+fn named(field: &Field<'_>) -> Option<QueueRef> {
+    match field.text()?.parse::<QueueRef>() {
+        Ok(queue) => Some(queue),
         Err(expected) => {
             let message = format!("{} names no queue", field.quoted());
-            return field.fail(message, expected.to_string());
+            field.fail(message, expected.to_string())
         }
-    };
-    check_regions(field, &queue, place.regions)?;
-    for region in place.regions {
-        place.claims.claim(field, &queue, region, place.account);
     }
-    Some(queue)
 }
 
 fn check_regions(field: &Field<'_>, queue: &QueueRef, regions: &[String]) -> Option<()> {

@@ -1,6 +1,7 @@
 //! The consumer of a queue: receives as much as can be read, hands each message to the handler, and acts on its verdict.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -17,9 +18,11 @@ use super::{Fault, Handler, Verdict, What, deletes};
 use crate::session::CallError;
 use crate::source::Tally;
 
-/// The most messages in work at once. What waits for its confirmation costs a few KiB, so this bounds the memory; SQS itself
-/// allows 120,000 in flight.
+/// The most messages in work at once; SQS itself allows 120,000 in flight.
 const MOST_IN_WORK: usize = 5_000;
+
+/// From this size of all their bodies together no more are received: messages can be as large as 1 MiB.
+const MOST_BODY_BYTES: usize = 32 << 20;
 
 /// How long a receive that is under way may go on when the intake closes. A message that SQS has already picked would stay
 /// invisible for its whole timeout if the answer were thrown away.
@@ -72,6 +75,28 @@ struct Work<H> {
     handler: Arc<H>,
     delivered: mpsc::Sender<Hold>,
     tally: Arc<Tally>,
+    /// The size of the bodies of all messages in work.
+    body_bytes: AtomicUsize,
+}
+
+/// The bodies of one group of messages, counted as long as the group is in work.
+struct Counted<'a> {
+    all: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl<'a> Counted<'a> {
+    fn new(all: &'a AtomicUsize, messages: &[Message]) -> Self {
+        let bytes = messages.iter().map(|message| message.body.len()).sum();
+        all.fetch_add(bytes, Ordering::Relaxed);
+        Self { all, bytes }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// One queue's consumer. What it has in work is given up when it is dropped.
@@ -112,6 +137,7 @@ impl<H: Handler> Consumer<H> {
                 handler,
                 delivered,
                 tally,
+                body_bytes: AtomicUsize::new(0),
             }),
             held,
             places,
@@ -126,7 +152,8 @@ impl<H: Handler> Consumer<H> {
     pub async fn consume(&mut self, until: Instant, intake: &CancellationToken) {
         self.work.handler.cycle_begins();
         loop {
-            let may_receive = self.in_work.len() + BATCH <= MOST_IN_WORK;
+            let may_receive = self.held.len() + BATCH <= MOST_IN_WORK
+                && self.work.body_bytes.load(Ordering::Relaxed) < MOST_BODY_BYTES;
             if self.receiving.is_none() && may_receive {
                 self.receiving = Some(self.receive());
             }
@@ -277,6 +304,7 @@ impl<H: Handler> Work<H> {
             holds,
             places,
         } = group;
+        let _counted = Counted::new(&self.body_bytes, &messages);
         let verdicts = self.handler.handle(&messages, Place(places)).await;
         let mut released = Vec::new();
         for ((message, hold), verdict) in messages.iter().zip(holds).zip(verdicts) {

@@ -71,6 +71,11 @@ impl HeldMessages {
         })
     }
 
+    /// How many messages are in work.
+    pub(super) fn len(&self) -> usize {
+        self.table().len()
+    }
+
     /// The handles of all messages in work.
     pub(super) fn handles(&self) -> Vec<String> {
         let table = self.table();
