@@ -171,10 +171,16 @@ impl Header {
     }
 }
 
-/// The values of a row. Where there is no tab, version 2 was set to delimit by spaces: no value has any, URL-encoded.
+/// What can stand between values, those first that no value has in it, since they are URL-encoded. Version 2 lets its owner
+/// choose (CloudFront developer guide, "field delimiter").
+const DELIMITERS: [char; 5] = ['\t', ' ', '|', ';', ','];
+
+/// The values of a row.
 fn values(row: &str) -> impl Iterator<Item = &str> + Clone {
-    let delimiter = if row.contains('\t') { '\t' } else { ' ' };
-    row.split(delimiter)
+    let found = DELIMITERS
+        .into_iter()
+        .find(|delimiter| row.contains(*delimiter));
+    row.split(found.unwrap_or('\t'))
 }
 
 /// When a request was answered, by the values of [`TIME_FIELDS`].

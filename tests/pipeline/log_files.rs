@@ -115,6 +115,21 @@ async fn a_request_is_an_object_of_the_fields_names_with_values_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_delimiter_that_the_owner_chose_is_found_and_a_byte_order_mark_is_none_of_the_text() {
+    let rows = "\u{feff}#Version: 1.0\n#Fields: date time sc-bytes\n2019-12-04|21:02:31|392\n";
+    let lines = arrived(cloudfront_logs(""), &[("x", gzip(rows))]).await;
+    let request = parts(&lines[0]);
+    assert_eq!(request.timestamp, "2019-12-04 21:02:31.000");
+    assert_eq!(
+        request.record().unwrap(),
+        br#"{"date":"2019-12-04","time":"21:02:31","sc-bytes":"392"}"#
+    );
+    let flows = format!("\u{feff}{FLOWS}");
+    let lines = arrived(flow_logs(""), &[("x", gzip(&flows))]).await;
+    assert_eq!(lines.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn umbrellas_rows_go_as_they_are_into_the_table_of_their_folder() {
     let dns = "\"2015-01-16 17:48:41\",\"A, \"\"B\"\"\",\"ActiveDirectoryUserName,\nADSite,Network\",\"10.10.1.100\"\n";
     let proxy = "\"2017-10-02 23:52:53\",\"TheComputerName\",\"ActiveDirectoryUserName\"\n";

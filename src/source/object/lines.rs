@@ -33,6 +33,9 @@ use quoting::RowSearch;
 /// UTF-8 (RFC 3629, section 3): a character has at most this many bytes after its first.
 const MAX_CONTINUATION_BYTES: usize = 3;
 
+/// U+FEFF in UTF-8 at an object's start, which is not part of its first line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Cuts an object into its lines.
 ///
 /// Write decompressed bytes into [`window`](Self::window), then call [`advance`](Self::advance) until it returns `false`,
@@ -42,6 +45,8 @@ pub struct LineSplitter {
     window: BytesWindow,
     max_line_bytes: usize,
     search: Search,
+    /// Whether it is known that the object does not begin with a byte order mark (any more).
+    begun: bool,
     ended: bool,
     /// How much has been left out so far of the line at the window's start, if it is being cut.
     left_out_bytes: Option<u64>,
@@ -106,6 +111,7 @@ impl LineSplitter {
             window: BytesWindow::new(max_line_bytes),
             max_line_bytes,
             search,
+            begun: false,
             ended: false,
             left_out_bytes: None,
             current: Current::Nowhere,
@@ -128,6 +134,9 @@ impl LineSplitter {
 
     /// Steps to the next line; `false` if it takes more bytes to tell where it ends, or if there is none.
     pub fn advance(&mut self) -> bool {
+        if !self.begun && !self.begin() {
+            return false;
+        }
         loop {
             let held = self.window.held();
             let found = if self.left_out_bytes.is_some() {
@@ -162,6 +171,19 @@ impl LineSplitter {
                 return true;
             }
         }
+    }
+
+    /// Drops a byte order mark; `false` if it takes more bytes to tell whether there is one.
+    fn begin(&mut self) -> bool {
+        let held = self.window.held();
+        if held.len() < BYTE_ORDER_MARK.len() && !self.ended && BYTE_ORDER_MARK.starts_with(held) {
+            return false;
+        }
+        if held.starts_with(BYTE_ORDER_MARK) {
+            self.window.drop_front(BYTE_ORDER_MARK.len());
+        }
+        self.begun = true;
+        true
     }
 
     /// The line that [`advance`](Self::advance) stepped to; empty if there is none.

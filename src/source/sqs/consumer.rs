@@ -180,6 +180,7 @@ impl<H: Handler> Consumer<H> {
     fn receive(&self) -> Receiving {
         let places = Arc::clone(&self.places);
         let work = Arc::clone(&self.work);
+        let held = self.held.clone();
         async move {
             let mut taken = Vec::with_capacity(BATCH);
             // The semaphore is never closed.
@@ -194,7 +195,7 @@ impl<H: Handler> Consumer<H> {
             let started = Instant::now();
             let answer = work
                 .queue
-                .receive(taken.len(), work.settings.visibility)
+                .receive(taken.len(), work.settings.visibility, held.len() > 0)
                 .await;
             match answer {
                 Ok(messages) => {

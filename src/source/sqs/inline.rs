@@ -240,14 +240,18 @@ impl Handler for InlineHandler {
             .iter()
             .map(|name| format!("\"{name}\""))
             .collect();
-        format!(
+        let mut line = format!(
             "Received {} response(s), received {} message(s), generated {} message(s), detected_event_types: [{}], avg_time_per_source_message: {:.3} ms",
             counts.requests,
             counts.messages,
             counts.generated,
             types.join(", "),
             counts.mean_request_ms(),
-        )
+        );
+        if counts.discarded_files > 0 {
+            line += &format!(", discarded messages: {}", counts.discarded_files);
+        }
+        line
     }
 }
 

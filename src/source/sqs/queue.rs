@@ -18,6 +18,10 @@ pub const BATCH: usize = 10;
 /// The longest poll that SQS allows (SQS API reference, WaitTimeSeconds), in seconds.
 const LONG_POLL_S: i32 = 20;
 
+/// The poll of a FIFO queue while messages of it are in work: more of their groups come only when those are deleted, and a poll
+/// that has begun before need not notice.
+const FIFO_POLL_S: i32 = 1;
+
 /// A received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -118,7 +122,8 @@ impl Queue {
         })
     }
 
-    /// Receives up to `most` messages, waiting up to 20 s for the first. They stay invisible to others for `visibility`.
+    /// Receives up to `most` messages, waiting up to 20 s for the first; 1 s if this is a FIFO queue some of whose messages are
+    /// `in_work`. They stay invisible to others for `visibility`.
     ///
     /// # Errors
     /// The call failed.
@@ -126,13 +131,20 @@ impl Queue {
         &self,
         most: usize,
         visibility: Duration,
+        in_work: bool,
     ) -> Result<Vec<Message>, CallError> {
+        let is_fifo = self.name.ends_with(".fifo");
+        let wait = if is_fifo && in_work {
+            FIFO_POLL_S
+        } else {
+            LONG_POLL_S
+        };
         let request = self
             .client
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(most.clamp(1, BATCH) as i32)
-            .wait_time_seconds(LONG_POLL_S)
+            .wait_time_seconds(wait)
             .visibility_timeout(seconds(visibility))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .send();
