@@ -45,8 +45,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         ..ReceiverOptions::default()
     })
     .await?;
+    let stopped = super::stopped()?;
     println!("{}", receiver.address());
-    super::stopped().await?;
+    stopped.await;
     let totals = receiver.totals();
     println!(
         "{} lines, {} bytes over {} connections",

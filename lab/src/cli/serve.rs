@@ -60,7 +60,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         ..LabOptions::default()
     })
     .await?;
+    let stopped = super::stopped()?;
     println!("{}", lab.endpoint());
-    super::stopped().await?;
+    stopped.await;
     Ok(())
 }

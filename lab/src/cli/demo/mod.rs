@@ -8,6 +8,7 @@ use std::{
     error::Error,
     fs, io,
     path::{Path, PathBuf},
+    pin::pin,
     process::Stdio,
     time::Duration,
 };
@@ -183,6 +184,7 @@ impl Demo {
     async fn follow(&mut self, collector: &mut Child, watch: bool) -> Result<(), Box<dyn Error>> {
         let mut ticks = interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stopped = pin!(super::stopped()?);
         let started = Instant::now();
         let mut progress = Progress::new(started);
         let records = self.records.clone();
@@ -198,7 +200,7 @@ impl Demo {
                 status = collector.wait() => {
                     return Err(format!("the collector ended by itself: {}", status?).into());
                 }
-                stopped = super::stopped() => return Ok(stopped?),
+                () = &mut stopped => return Ok(()),
                 _ = ticks.tick() => {}
             }
             let received = self.receiver.totals().lines;
