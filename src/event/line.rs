@@ -38,6 +38,9 @@ pub struct LineFramer {
 }
 
 impl LineFramer {
+    /// More than a record takes besides its message and its tag: priority, time, host name (255 at most) and the pulling id.
+    pub const OVERHEAD_BYTES: usize = 512;
+
     /// A framer for records of this machine.
     ///
     /// Of `hostname`, letters, digits, `.`, `_` and `-` are kept, the rest becomes `_`; an empty one is `unknown`.

@@ -19,9 +19,6 @@ use crate::event::{EventTime, Framing, LineFramer, PullingId, Tag};
 use crate::source::Tally;
 use crate::source::sqs::notification::ObjectRef;
 
-/// What a record takes besides its message and its tag: priority, time, host name (255 at most) and the pulling id.
-const RECORD_OVERHEAD_BYTES: usize = 512;
-
 /// What all parsers of one puller share.
 pub struct ParserSettings {
     /// How the puller signs in the log.
@@ -314,7 +311,7 @@ impl Sending<'_> {
     }
 
     async fn event(&mut self, tag: &Tag, time: EventTime, body: Body<'_>) {
-        let bytes = body.byte_count() + tag.as_str().len() + RECORD_OVERHEAD_BYTES;
+        let bytes = body.byte_count() + tag.as_str().len() + LineFramer::OVERHEAD_BYTES;
         if self.batch.as_ref().is_some_and(|batch| !batch.fits(bytes)) {
             self.flush().await;
         }

@@ -80,12 +80,12 @@ struct Work<H> {
 }
 
 /// The bodies of one group of messages, counted as long as the group is in work.
-struct Counted<'a> {
+struct BodyBytes<'a> {
     all: &'a AtomicUsize,
     bytes: usize,
 }
 
-impl<'a> Counted<'a> {
+impl<'a> BodyBytes<'a> {
     fn new(all: &'a AtomicUsize, messages: &[Message]) -> Self {
         let bytes = messages.iter().map(|message| message.body.len()).sum();
         all.fetch_add(bytes, Ordering::Relaxed);
@@ -93,7 +93,7 @@ impl<'a> Counted<'a> {
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for BodyBytes<'_> {
     fn drop(&mut self) {
         self.all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -305,7 +305,7 @@ impl<H: Handler> Work<H> {
             holds,
             places,
         } = group;
-        let _counted = Counted::new(&self.body_bytes, &messages);
+        let _body_bytes = BodyBytes::new(&self.body_bytes, &messages);
         let verdicts = self.handler.handle(&messages, Place(places)).await;
         let mut released = Vec::new();
         for ((message, hold), verdict) in messages.iter().zip(holds).zip(verdicts) {

@@ -20,9 +20,6 @@ use crate::source::object::Ledger;
 use crate::source::object::members::Members;
 use crate::source::{Counted, SourceError, Tally};
 
-/// What a record takes besides its message and its tag: priority, time, host name (255 at most) and the pulling id.
-const RECORD_OVERHEAD_BYTES: usize = 512;
-
 /// How a service reads the messages of its queue.
 pub trait MessageFormat: Send + Sync + 'static {
     /// Cuts `body`, the JSON of one message without its wrapping, into events. `account` is the session's.
@@ -143,7 +140,7 @@ impl InlineHandler {
             .unwrap_or_default();
         if !rest.is_empty() {
             let bytes = |event: &Event| {
-                event.object.len() + event.tag.as_str().len() + RECORD_OVERHEAD_BYTES
+                event.object.len() + event.tag.as_str().len() + LineFramer::OVERHEAD_BYTES
             };
             let mut batch =
                 BatchBuilder::sized(&settings.budget, rest.iter().map(bytes).sum()).await;
